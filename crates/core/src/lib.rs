@@ -1,0 +1,24 @@
+//! The nouns of Porchlight: [`Event`], [`Action`], [`Run`], [`Wait`], [`Diagnostic`], [`Secret`].
+//!
+//! Every other crate speaks in these words. Nothing here opens a file or a socket, starts a
+//! thread, or asks what time it is: whoever needs `now` passes it in. That is what lets tests and
+//! rehearsals use the very types that the live host uses.
+
+pub mod action;
+pub mod diagnostic;
+pub mod event;
+pub mod pattern;
+pub mod run;
+pub mod secret;
+pub mod time;
+pub mod units;
+pub mod wait;
+
+pub use action::{Action, ActionError, Receipt, Retry};
+pub use diagnostic::{Diagnostic, Severity};
+pub use event::{Attachment, Event, EventId, NewEvent, Proof};
+pub use pattern::Pattern;
+pub use run::{LogLine, Outcome, Place, Run, StateOp, StateWrite};
+pub use secret::Secret;
+pub use time::Timestamp;
+pub use wait::{NewWait, Wait, WaitId};

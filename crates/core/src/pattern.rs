@@ -1,0 +1,166 @@
+//! Event types and the patterns that subscribe to them.
+//!
+//! A type is dotted: `rhombus.alert.motion_car`. In a pattern `*` stands for one part or a piece
+//! of one (`motion*`), and `**` for any number of parts, also none.
+
+/// A parsed pattern. Two patterns are equal when their texts are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    text: String,
+}
+
+impl Pattern {
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong: an empty pattern or part, white space, or `**` beside
+    /// other characters in one part.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err(
+                "the pattern is empty; write an event type such as \"xprotect.*\"".to_owned(),
+            );
+        }
+        if text.len() > 256 {
+            return Err("the pattern is longer than 256 bytes".to_owned());
+        }
+        for part in text.split('.') {
+            if part.is_empty() {
+                return Err(format!(
+                    "`{text}` has an empty part; parts stand between single dots"
+                ));
+            }
+            if part.contains(char::is_whitespace) {
+                return Err(format!(
+                    "`{text}` contains white space; event types have none"
+                ));
+            }
+            if part.contains("**") && part != "**" {
+                return Err(format!(
+                    "`{text}`: `**` stands for whole parts; inside a part write `*`"
+                ));
+            }
+        }
+        Ok(Self {
+            text: text.to_owned(),
+        })
+    }
+
+    /// The text it was parsed from.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The first part when it contains no `*`: what an index can look up.
+    pub fn first_literal(&self) -> Option<&str> {
+        self.text
+            .split('.')
+            .next()
+            .filter(|part| !part.contains('*'))
+    }
+
+    /// True when it has no `*` at all, so that it matches exactly one type.
+    pub fn is_literal(&self) -> bool {
+        !self.text.contains('*')
+    }
+
+    /// Whether an event type matches. Costs at most (parts of the pattern × length of the type).
+    pub fn matches(&self, kind: &str) -> bool {
+        let pattern: Vec<&str> = self.text.split('.').collect();
+        let parts: Vec<&str> = kind.split('.').collect();
+        wildcard(
+            &pattern,
+            &parts,
+            |part| *part == "**",
+            |p, part| matches_part(p, part),
+        )
+    }
+}
+
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn matches_part(pattern: &str, part: &str) -> bool {
+    wildcard(
+        pattern.as_bytes(),
+        part.as_bytes(),
+        |byte| *byte == b'*',
+        |p, byte| p == byte,
+    )
+}
+
+/// The usual greedy match with one point of return: never exponential, whatever the pattern.
+fn wildcard<P, T>(
+    pattern: &[P],
+    text: &[T],
+    any: impl Fn(&P) -> bool,
+    same: impl Fn(&P, &T) -> bool,
+) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut again: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if p < pattern.len() && any(&pattern[p]) {
+            again = Some((p + 1, t));
+            p += 1;
+        } else if p < pattern.len() && same(&pattern[p], &text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((after_star, from)) = again {
+            again = Some((after_star, from + 1));
+            p = after_star;
+            t = from + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(any)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pattern: &str, kind: &str) -> bool {
+        Pattern::parse(pattern).is_ok_and(|pattern| pattern.matches(kind))
+    }
+
+    #[test]
+    fn one_star_is_one_part_or_a_piece_of_one() {
+        assert!(check("xprotect.*", "xprotect.external_event"));
+        assert!(!check("xprotect.*", "xprotect.a.b"));
+        assert!(!check("xprotect.*", "xprotect"));
+        assert!(check("rhombus.alert.motion*", "rhombus.alert.motion_car"));
+        assert!(check("rhombus.alert.motion*", "rhombus.alert.motion"));
+        assert!(!check("rhombus.alert.motion*", "rhombus.alert.emotion"));
+        assert!(check("a.*b*c", "a.xxbyyc"));
+        assert!(check(
+            "xprotect.linjeoverskridelse_*",
+            "xprotect.linjeoverskridelse_indkørsel"
+        ));
+    }
+
+    #[test]
+    fn two_stars_are_the_rest_or_nothing() {
+        assert!(check("rhombus.**", "rhombus.alert.motion"));
+        assert!(check("rhombus.**", "rhombus"));
+        assert!(check("**", "anything.at.all"));
+        assert!(check("**.done", "platerecognizer.image.done"));
+        assert!(!check("**.done", "platerecognizer.image.undone"));
+    }
+
+    #[test]
+    fn patterns_that_cannot_mean_anything_are_refused() {
+        for wrong in ["", ".", "a..b", "a.", "a b", "a.**b"] {
+            assert!(Pattern::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_pattern_is_still_quick() {
+        let pattern = format!("{}b", "*a".repeat(100));
+        assert!(!check(&pattern, &"a".repeat(10_000)));
+    }
+}
