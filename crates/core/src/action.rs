@@ -33,6 +33,28 @@ pub struct Action {
     pub retries: u32,
 }
 
+/// The row number of an action in the journal, counting from 1.
+pub type ActionId = u64;
+
+/// What became of one try to perform an action.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settlement {
+    /// It is done and is never performed again.
+    Done(Receipt),
+    /// It failed and will be tried again at this moment.
+    RetryAt {
+        /// The earliest moment of the next try.
+        at: Timestamp,
+        /// Why this try failed.
+        error: ActionError,
+    },
+    /// It failed for good: kept, visible, and retried only by hand.
+    Dead {
+        /// Why.
+        error: ActionError,
+    },
+}
+
 /// Proof that an action was done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
