@@ -36,6 +36,19 @@ pub struct Action {
 /// The row number of an action in the journal, counting from 1.
 pub type ActionId = u64;
 
+/// An action that is neither done nor dead.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenAction {
+    /// Its row.
+    pub id: ActionId,
+    /// What to do.
+    pub action: Action,
+    /// How many tries have failed.
+    pub attempts: u32,
+    /// No sooner than this.
+    pub not_before: Timestamp,
+}
+
 /// What became of one try to perform an action.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settlement {

@@ -14,7 +14,7 @@ pub mod time;
 pub mod units;
 pub mod wait;
 
-pub use action::{Action, ActionError, ActionId, Receipt, Retry, Settlement};
+pub use action::{Action, ActionError, ActionId, OpenAction, Receipt, Retry, Settlement};
 pub use diagnostic::{Diagnostic, Severity};
 pub use event::{Attachment, Event, EventId, NewEvent, Proof};
 pub use pattern::Pattern;
