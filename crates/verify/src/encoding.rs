@@ -1,0 +1,131 @@
+//! From text to bytes: signatures strictly, secrets as people paste them.
+//!
+//! A signature has exactly one right spelling per encoding (hex in either case). Lenient decoders
+//! let a caller respell one signature in many ways and read values that the sender never wrote.
+//! Secrets come from a person, so padding and stray last bits are forgiven there.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::{DecodePaddingMode, general_purpose};
+use serde::Deserialize;
+
+/// How a signature is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// Hexadecimal digits in either case.
+    Hex,
+    /// RFC 4648 §4 with padding.
+    Base64,
+    /// RFC 4648 §5, with or without padding.
+    Base64url,
+}
+
+impl Encoding {
+    /// Decodes; `None` for anything that this encoder would not have written.
+    pub fn decode(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Hex => hex::decode(text).ok(),
+            Self::Base64 => STANDARD.decode(text).ok(),
+            Self::Base64url => URL_EITHER_PADDING.decode(text).ok(),
+        }
+    }
+
+    /// Encodes, as the sender would.
+    pub fn encode(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Hex => hex::encode(bytes),
+            Self::Base64 => STANDARD.encode(bytes),
+            Self::Base64url => general_purpose::URL_SAFE_NO_PAD.encode(bytes),
+        }
+    }
+
+    /// The word in configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+            Self::Base64url => "base64url",
+        }
+    }
+}
+
+/// How the text of a secret becomes the bytes of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyEncoding {
+    /// The text itself; what nearly every sender does, also with secrets that look like hex.
+    #[default]
+    Utf8,
+    /// Hexadecimal digits.
+    Hex,
+    /// Base64, padded or not.
+    Base64,
+    /// Base64 with `-` and `_`, padded or not.
+    Base64url,
+}
+
+impl KeyEncoding {
+    /// The key bytes of a secret, without `prefix` where it is there.
+    ///
+    /// # Errors
+    /// A sentence without the secret: nothing left, or not in this encoding.
+    pub fn key(self, secret: &[u8], prefix: &str) -> Result<Vec<u8>, String> {
+        let text = secret.strip_prefix(prefix.as_bytes()).unwrap_or(secret);
+        if text.iter().all(u8::is_ascii_whitespace) {
+            return Err("is empty, and an empty key proves nothing about the sender".to_owned());
+        }
+        let (key, name) = match self {
+            Self::Utf8 => (Some(text.to_vec()), "text"),
+            Self::Hex => (hex::decode(text.trim_ascii()).ok(), "hex"),
+            Self::Base64 => (KEY_BASE64.decode(text.trim_ascii()).ok(), "base64"),
+            Self::Base64url => (KEY_BASE64URL.decode(text.trim_ascii()).ok(), "base64url"),
+        };
+        match key {
+            Some(key) if !key.is_empty() => Ok(key),
+            _ => Err(format!("is not {name}, which this scheme's keys are")),
+        }
+    }
+}
+
+const URL_EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+const FORGIVING: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, FORGIVING);
+const KEY_BASE64URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, FORGIVING);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_has_one_spelling() {
+        assert_eq!(Encoding::Hex.decode("0aFF"), Some(vec![10, 255]));
+        for wrong in ["0", "0a ff", "0x0a", " 0a", "zz"] {
+            assert_eq!(Encoding::Hex.decode(wrong), None, "{wrong}");
+        }
+        assert_eq!(Encoding::Base64.decode("+/8="), Some(vec![251, 255]));
+        for wrong in ["+/8", "-_8=", "+/9=", "+/8=x", "+/ 8=", "+/8=\n"] {
+            assert_eq!(Encoding::Base64.decode(wrong), None, "{wrong}");
+        }
+        assert_eq!(Encoding::Base64url.decode("-_8"), Some(vec![251, 255]));
+        assert_eq!(Encoding::Base64url.decode("-_9"), None);
+    }
+
+    #[test]
+    fn a_secret_is_read_as_people_paste_it_but_never_as_nothing() {
+        let base64 = KeyEncoding::Base64;
+        assert_eq!(base64.key(b"whsec_+/8=", "whsec_"), Ok(vec![251, 255]));
+        assert_eq!(base64.key(b"+/9", "whsec_"), Ok(vec![251, 255]));
+        assert!(base64.key(b"whsec_", "whsec_").is_err());
+        assert!(base64.key(b"not base64!", "").is_err());
+        assert!(KeyEncoding::Utf8.key(b" \n", "").is_err());
+        assert_eq!(KeyEncoding::Utf8.key(b"0aff", ""), Ok(b"0aff".to_vec()));
+    }
+}

@@ -1,0 +1,159 @@
+//! The time inside a signature: read by a strict grammar, accepted within a window on both sides.
+//!
+//! Digits only, no guessing of the unit, and no arithmetic that can overflow: the text comes from
+//! a stranger.
+
+use porchlight_core::Timestamp;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// How the time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum TimeFormat {
+    /// Whole seconds since 1970 UTC.
+    #[default]
+    #[serde(rename = "unix-s")]
+    UnixSeconds,
+    /// Whole milliseconds since 1970 UTC.
+    #[serde(rename = "unix-ms")]
+    UnixMillis,
+    /// `2026-05-28T20:26:40.5Z`, any offset, up to nine fractional digits.
+    #[serde(rename = "rfc3339")]
+    Rfc3339,
+}
+
+impl TimeFormat {
+    pub(crate) fn parse(self, text: &str) -> Option<Timestamp> {
+        match self {
+            Self::UnixSeconds => digits(text)?.checked_mul(1000).map(Timestamp),
+            Self::UnixMillis => digits(text).map(Timestamp),
+            Self::Rfc3339 => rfc3339(text),
+        }
+    }
+
+    pub(crate) fn write(self, now: Timestamp) -> String {
+        match self {
+            Self::UnixSeconds => now.as_seconds().to_string(),
+            Self::UnixMillis => now.as_millis().to_string(),
+            Self::Rfc3339 => now.to_rfc3339(),
+        }
+    }
+}
+
+/// Whether `time` lies within the window around `now`, its borders included.
+pub(crate) fn is_fresh(time: Timestamp, now: Timestamp, past: Duration, future: Duration) -> bool {
+    let earliest = now.0.saturating_sub(millis(past));
+    let latest = now.0.saturating_add(millis(future));
+    (earliest..=latest).contains(&time.0)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// ASCII digits without sign, blanks or leading zeros.
+fn digits(text: &str) -> Option<i64> {
+    let canonical = text == "0" || !text.starts_with('0');
+    let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (canonical && all_digits).then(|| text.parse().ok())?
+}
+
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    let bytes = text.as_bytes();
+    if bytes.len() > 40 || bytes.len() < 20 {
+        return None;
+    }
+    // The parser behind it takes more than RFC 3339; this shape leaves it no room.
+    let shape_holds =
+        bytes[..19]
+            .iter()
+            .zip(b"dddd-dd-ddTdd:dd:dd")
+            .all(|(byte, shape)| match shape {
+                b'd' => byte.is_ascii_digit(),
+                b'T' => matches!(byte, b'T' | b't'),
+                _ => byte == shape,
+            });
+    let mut rest = text.get(19..)?;
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let end = fraction.find(|c: char| !c.is_ascii_digit())?;
+        if end == 0 {
+            return None;
+        }
+        rest = &fraction[end..];
+    }
+    let zone_holds = match rest.as_bytes() {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', a, b, b':', c, d] => [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    };
+    if !shape_holds || !zone_holds {
+        return None;
+    }
+    Timestamp::parse_rfc3339(&text.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_digits_are_a_unix_time() {
+        let format = TimeFormat::UnixSeconds;
+        assert_eq!(
+            format.parse("1780000000"),
+            Some(Timestamp(1_780_000_000_000))
+        );
+        for wrong in [
+            "",
+            "+5",
+            "-5",
+            "007",
+            " 5",
+            "5 ",
+            "1_0",
+            "1.5",
+            "1e9",
+            "٣",
+            "99999999999999999999",
+            "9223372036854775807",
+        ] {
+            assert_eq!(format.parse(wrong), None, "{wrong}");
+        }
+        assert_eq!(
+            TimeFormat::UnixMillis.parse("9223372036854775807"),
+            Some(Timestamp(i64::MAX))
+        );
+    }
+
+    #[test]
+    fn only_rfc3339_is_rfc3339() {
+        let format = TimeFormat::Rfc3339;
+        assert!(format.parse("2026-05-28T20:26:40z").is_some());
+        assert!(
+            format
+                .parse("2026-05-28T20:26:40.123456789+02:00")
+                .is_some()
+        );
+        for wrong in [
+            "2026-05-28",
+            "2026-02-30T20:26:40Z",
+            "2026-05-28 20:26:40Z",
+            "2026-05-28T20:26:40",
+            "2026-05-28T20:26:40.Z",
+            "2026-05-28T20:26:40+0200",
+            "2026-05-28T20:26:40Z[UTC]",
+            "２026-05-28T20:26:40Z",
+        ] {
+            assert_eq!(format.parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_window_has_two_sides_and_no_overflow() {
+        let window = Duration::from_secs(300);
+        let fresh = |time: i64, now: i64| is_fresh(Timestamp(time), Timestamp(now), window, window);
+        assert!(fresh(0, 300_000) && fresh(300_000, 0));
+        assert!(!fresh(0, 300_001) && !fresh(300_001, 0));
+        assert!(!fresh(i64::MIN, i64::MAX) && !fresh(i64::MAX, i64::MIN));
+    }
+}
