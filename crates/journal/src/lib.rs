@@ -1,1 +1,36 @@
-//! x
+//! The memory of the house: everything that came in, was decided and was done, durably, in order.
+//!
+//! One SQLite file, `porchlight.db`, one writer thread. Whatever waits in the writer's queue goes
+//! to disk in one transaction and is answered after it (group commit), so that a thousand small
+//! writes cost one flush. Readers have their own connections and never wait for the writer.
+//!
+//! This crate never knows what an event or an action means, runs no script, and opens no socket.
+//! It keeps rows, and the promise that what was answered is on disk.
+
+mod apply;
+mod claims;
+mod error;
+mod journal;
+mod lock;
+mod model;
+mod prepare;
+mod queue;
+mod reader;
+mod retention;
+mod retry;
+mod rows;
+mod salvage;
+mod schema;
+mod writer;
+
+pub use error::{OpenError, ReadError, Reason, RetryError, Unavailable};
+pub use journal::{Journal, Options, Retention};
+pub use model::{
+    ActionRecord, ActionStatus, Appended, Blob, Claim, Committed, Ends, RunRecord, Salvaged,
+    ScriptVersion,
+};
+pub use reader::{Filter, Order, Reader};
+pub use retry::retry_action;
+
+/// The name of the database file in the data folder.
+pub const FILE_NAME: &str = "porchlight.db";

@@ -1,0 +1,312 @@
+//! Each operation as SQL, inside the batch's transaction.
+//!
+//! Nothing here commits, answers, or touches memory that a rollback could not undo: ids are taken
+//! from a copy of the counters, claims are staged.
+
+use crate::claims::Claims;
+use crate::prepare::{Prepared, RunIds, action_key};
+use crate::queue::Op;
+use crate::rows::{EventRow, get_id, to_json};
+use crate::{Appended, Blob, Committed, ReadError, ScriptVersion, reader};
+use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId};
+use rusqlite::{Connection, OptionalExtension, Result};
+
+/// The next free row numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counters {
+    pub(crate) event: u64,
+    pub(crate) run: u64,
+    pub(crate) action: u64,
+}
+
+fn next(counter: &mut u64) -> u64 {
+    let id = *counter;
+    *counter += 1;
+    id
+}
+
+/// What the operation's caller is told once the batch is on disk.
+pub(crate) enum Answer {
+    Appended(Appended),
+    Committed(Committed),
+    Done,
+}
+
+/// A batch in the making.
+pub(crate) struct Batch<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) counters: Counters,
+    pub(crate) claims: &'a mut Claims,
+    pub(crate) now: Timestamp,
+}
+
+impl Batch<'_> {
+    /// Carries out one operation.
+    pub(crate) fn apply(&mut self, op: &Op) -> Result<Answer> {
+        match op {
+            Op::Append { event, blobs, .. } => self.append(event, blobs).map(Answer::Appended),
+            Op::Commit { run, .. } => self.commit(run).map(Answer::Committed),
+            Op::Finish(event) => self.finish(*event).map(|()| Answer::Done),
+            Op::Settle {
+                action,
+                settlement,
+                attempts,
+                ..
+            } => self
+                .settle(*action, settlement, *attempts)
+                .map(|()| Answer::Done),
+            Op::Remember { version, .. } => self.remember(version).map(|()| Answer::Done),
+            Op::Close { .. } => Ok(Answer::Done),
+        }
+    }
+
+    fn append(&mut self, event: &EventRow, blobs: &[Blob]) -> Result<Appended> {
+        if let Some((key, _)) = event.claim()
+            && let Some(earlier) = self.claims.holder(&key, self.now)
+        {
+            return Ok(Appended::Duplicate(earlier));
+        }
+        for blob in blobs {
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO blobs(hash, bytes) VALUES(?1, ?2)")?
+                .execute((&blob.hash, blob.bytes.as_ref()))?;
+        }
+        let id = self.insert_event(event)?;
+        for blob in blobs
+            .iter()
+            .filter(|blob| !event.blobs.contains(&blob.hash))
+        {
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO blob_refs(event, hash) VALUES(?1, ?2)")?
+                .execute((id.cast_signed(), &blob.hash))?;
+        }
+        Ok(Appended::Stored(id))
+    }
+
+    fn insert_event(&mut self, event: &EventRow) -> Result<EventId> {
+        let id = next(&mut self.counters.event);
+        let claim = event.claim().map(|(key, ttl)| (key, self.now.after(ttl)));
+        event.insert(self.connection, id, claim.map(|(_, expires)| expires))?;
+        if let Some((key, expires)) = claim {
+            self.claims.stage(key, id, expires);
+        }
+        Ok(id)
+    }
+
+    fn commit(&mut self, prepared: &Prepared) -> Result<Committed> {
+        if let Some(first) = self.recorded(prepared)? {
+            // The first commit did all the rest; its answer got lost. The ends may have grown.
+            self.end(prepared)?;
+            return Ok(first);
+        }
+        let run = next(&mut self.counters.run);
+        let mut events = Vec::with_capacity(prepared.emitted.len());
+        for (_, event) in &prepared.emitted {
+            events.push(self.insert_event(event)?);
+        }
+        let ids = RunIds {
+            run,
+            first_action: self.counters.action,
+            waits: self.insert_waits(run, prepared)?,
+            events,
+        };
+        self.insert_run(&ids, prepared)?;
+        self.insert_actions(run, prepared)?;
+        for write in &prepared.run.state {
+            self.write_state(write)?;
+        }
+        for wait in &prepared.run.cancelled {
+            self.remove_wait(*wait)?;
+        }
+        self.end(prepared)?;
+        Ok(prepared.committed(&ids))
+    }
+
+    /// What the first commit of the same run returned, if there was one.
+    fn recorded(&self, prepared: &Prepared) -> Result<Option<Committed>> {
+        let run = &prepared.run;
+        let id: Option<u64> = self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM runs WHERE event = ?1 AND script = ?2 AND handler = ?3",
+            )?
+            .query_row(
+                (run.event.cast_signed(), &run.script, &run.handler),
+                |row| get_id(row, 0),
+            )
+            .optional()?;
+        let Some(id) = id else { return Ok(None) };
+        match reader::committed(self.connection, id) {
+            Ok(committed) => Ok(Some(committed)),
+            Err(ReadError::Database(error)) => Err(error),
+            Err(other) => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(other))),
+        }
+    }
+
+    fn insert_run(&self, ids: &RunIds, prepared: &Prepared) -> Result<()> {
+        let run = &prepared.run;
+        let mut detail = serde_json::to_value(&prepared.detail).unwrap_or_default();
+        if !ids.events.is_empty() {
+            detail["emitted"] = ids.events.as_slice().into();
+        }
+        self.connection
+            .prepare_cached(
+                "INSERT INTO runs(id, event, started, outcome, script, handler, script_hash, line, \
+                 col, path, title, duration_us, first_action, actions, detail) \
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            )?
+            .execute((
+                ids.run.cast_signed(),
+                run.event.cast_signed(),
+                run.started.0,
+                run.outcome.word(),
+                &run.script,
+                &run.handler,
+                &run.script_hash,
+                run.place.line,
+                run.place.column,
+                &run.place.path,
+                &run.title,
+                run.duration_us.cast_signed(),
+                ids.first_action.cast_signed(),
+                run.actions.len() as i64,
+                detail.to_string(),
+            ))?;
+        Ok(())
+    }
+
+    fn insert_actions(&mut self, run: u64, prepared: &Prepared) -> Result<()> {
+        for (index, (action, args)) in (0..).zip(prepared.run.actions.iter().zip(&prepared.args)) {
+            let named = (!action.key.is_empty()).then(|| action.key.clone());
+            let id = next(&mut self.counters.action);
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO actions(id, run, status, attempts, not_before, expires, retries, \
+                     kind, lane, key, title, args) \
+                     VALUES(?1, ?2, 0, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                )?
+                .execute((
+                    id.cast_signed(),
+                    run.cast_signed(),
+                    prepared.run.started.0,
+                    action.expires.0,
+                    action.retries,
+                    &action.kind,
+                    &action.lane,
+                    named.unwrap_or_else(|| action_key(run, index)),
+                    &action.title,
+                    args,
+                ))?;
+        }
+        Ok(())
+    }
+
+    fn insert_waits(&self, run: u64, prepared: &Prepared) -> Result<Vec<WaitId>> {
+        let mut ids = Vec::with_capacity(prepared.run.waits.len());
+        for (wait, arguments) in prepared.run.waits.iter().zip(&prepared.wait_arguments) {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO waits(run, event, due, script, script_hash, function, arguments, \
+                     title, line, depth) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                )?
+                .execute((
+                    run.cast_signed(),
+                    wait.event.cast_signed(),
+                    wait.due.0,
+                    &wait.script,
+                    &wait.script_hash,
+                    &wait.function,
+                    arguments,
+                    &wait.title,
+                    wait.line,
+                    wait.depth,
+                ))?;
+            ids.push(self.connection.last_insert_rowid().cast_unsigned());
+        }
+        Ok(ids)
+    }
+
+    fn write_state(&self, write: &StateWrite) -> Result<()> {
+        let before: Option<String> = self
+            .connection
+            .prepare_cached("SELECT value FROM state WHERE key = ?1")?
+            .query_row([&write.key], |row| row.get(0))
+            .optional()?;
+        let before = before.and_then(|text| serde_json::from_str(&text).ok());
+        match write.op.apply(before.as_ref()) {
+            Some(value) => self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO state(key, value) VALUES(?1, ?2) \
+                     ON CONFLICT(key) DO UPDATE SET value = ?2",
+                )?
+                .execute((&write.key, value.to_string()))?,
+            None => self
+                .connection
+                .prepare_cached("DELETE FROM state WHERE key = ?1")?
+                .execute([&write.key])?,
+        };
+        Ok(())
+    }
+
+    fn remove_wait(&self, wait: WaitId) -> Result<()> {
+        self.connection
+            .prepare_cached("DELETE FROM waits WHERE id = ?1")?
+            .execute([wait.cast_signed()])?;
+        Ok(())
+    }
+
+    fn end(&self, prepared: &Prepared) -> Result<()> {
+        if let Some(wait) = prepared.ends.wait {
+            self.remove_wait(wait)?;
+        }
+        if prepared.ends.event_finished {
+            self.finish(prepared.run.event)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, event: EventId) -> Result<()> {
+        self.connection
+            .prepare_cached("UPDATE events SET pending = 0 WHERE id = ?1 AND pending = 1")?
+            .execute([event.cast_signed()])?;
+        Ok(())
+    }
+
+    fn settle(&self, action: ActionId, settlement: &Settlement, attempts: u32) -> Result<()> {
+        let (status, not_before, result) = match settlement {
+            Settlement::Done(receipt) => (1, None, to_json(receipt)),
+            Settlement::RetryAt { at, error } => (0, Some(at.0), to_json(error)),
+            Settlement::Dead { error } => (2, None, to_json(error)),
+        };
+        self.connection
+            .prepare_cached(
+                "UPDATE actions SET status = ?2, attempts = ?3, \
+                 not_before = coalesce(?4, not_before), settled = ?5, result = ?6 WHERE id = ?1",
+            )?
+            .execute((
+                action.cast_signed(),
+                status,
+                attempts,
+                not_before,
+                self.now.0,
+                result,
+            ))?;
+        Ok(())
+    }
+
+    fn remember(&self, version: &ScriptVersion) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO scripts(hash, name, used, sources) VALUES(?1, ?2, ?3, ?4) \
+                 ON CONFLICT(hash) DO UPDATE SET used = ?3",
+            )?
+            .execute((
+                &version.hash,
+                &version.name,
+                self.now.0,
+                to_json(&version.sources),
+            ))?;
+        Ok(())
+    }
+}

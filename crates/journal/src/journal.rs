@@ -1,0 +1,246 @@
+//! The handle: what the rest of the house calls.
+//!
+//! Cloning it is cheap. When the last clone is dropped the writer carries out what is queued and
+//! ends; `close` does the same and waits for it.
+
+use crate::error::{OpenError, ReadError, Unavailable};
+use crate::lock::Lock;
+use crate::model::{Appended, Blob, Claim, Committed, Ends, Salvaged, ScriptVersion};
+use crate::prepare::Prepared;
+use crate::queue::{Op, Queue};
+use crate::reader::Reader;
+use crate::rows::EventRow;
+use crate::{FILE_NAME, salvage, schema, writer};
+use porchlight_core::{ActionId, EventId, NewEvent, Run, Settlement, Timestamp};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How the journal behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// At most so many operations wait before appends are refused with [`crate::Reason::Busy`].
+    pub max_queue: usize,
+    /// What is removed, and when.
+    pub retention: Retention,
+    /// How long a batch waits for company; zero by default. On a slow memory card a few
+    /// milliseconds save flushes, at the price of that much latency.
+    pub linger: Duration,
+    /// Disk quota of the journal in database pages of 2 KiB; `None` leaves it to the disk. At the
+    /// quota the journal answers as on a full disk.
+    pub max_pages: Option<u64>,
+    /// What time it is.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// What is removed, and when. Pending events and whatever belongs to an open action or a wait
+/// stay, however old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Events older than this go, with their runs, actions and attachments.
+    pub max_age: Option<Duration>,
+    /// While more bytes than this are in use, the oldest events go. The file itself does not
+    /// shrink; its free pages are used again.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_queue: 4096,
+            retention: Retention::default(),
+            linger: Duration::ZERO,
+            max_pages: None,
+            clock: Arc::new(|| Timestamp::from_system_time(std::time::SystemTime::now())),
+        }
+    }
+}
+
+impl Default for Retention {
+    /// Thirty days and 1 GiB: enough to look back on, little enough for a memory card.
+    fn default() -> Self {
+        Self {
+            max_age: Some(Duration::from_secs(30 * 86_400)),
+            max_bytes: Some(1 << 30),
+        }
+    }
+}
+
+/// The journal, open for writing. There is one per data folder.
+#[derive(Clone)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    queue: Arc<Queue>,
+    salvaged: Option<Salvaged>,
+    foreign: Mutex<Foreign>,
+}
+
+struct Foreign {
+    connection: Connection,
+    seen: u64,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl Journal {
+    /// Opens the journal in a data folder, which is created when it is missing.
+    ///
+    /// Blocks for as long as that takes: a few milliseconds, or seconds when a damaged database is
+    /// salvaged (see [`Journal::salvaged`]) or an older one brought up to date.
+    ///
+    /// # Errors
+    /// Another process has it open for writing, a newer version wrote it, or the folder is unusable.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(dir).map_err(|error| OpenError::unusable(dir, error))?;
+        let lock = Lock::take(dir)?;
+        let path = dir.join(FILE_NAME);
+        let now = (options.clock)();
+        let (opened, salvaged) = salvage::open_or_salvage(&path, &options, now)?;
+        let unusable = |error| OpenError::unusable(&path, error);
+        let foreign = schema::open_reader(&path).map_err(unusable)?;
+        let seen = schema::get_meta(&foreign, schema::meta::FOREIGN).map_err(unusable)?;
+        let queue = Arc::new(Queue::new(options.max_queue));
+        writer::start(opened, &path, options, Arc::clone(&queue), lock)
+            .map_err(|error| OpenError::unusable(&path, error))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path,
+                queue,
+                salvaged,
+                foreign: Mutex::new(Foreign {
+                    connection: foreign,
+                    seen,
+                }),
+            }),
+        })
+    }
+
+    /// What was saved when the database was found damaged at open; `None` when it was sound.
+    pub fn salvaged(&self) -> Option<&Salvaged> {
+        self.inner.salvaged.as_ref()
+    }
+
+    /// Stores an event with its attachments, unless its claim is held by an earlier one. Resolves
+    /// after the commit: whatever is `Ok` is on disk. A dropped future is still stored.
+    ///
+    /// # Errors
+    /// Nothing was stored: the disk is full or failing, or the queue is full (at once).
+    pub async fn append(
+        &self,
+        event: NewEvent,
+        blobs: Vec<Blob>,
+        claim: Option<Claim>,
+    ) -> Result<Appended, Unavailable> {
+        let event = EventRow::new(event, claim);
+        self.ask(|reply| Op::Append {
+            event,
+            blobs,
+            reply,
+        })
+        .await
+    }
+
+    /// Stores a run and everything that it decided, in one transaction: its actions, state writes,
+    /// waits, cancelled waits, emitted events, and what it ends.
+    ///
+    /// A run is known by event, script and handler. Committing it again stores nothing and returns
+    /// what the first commit did, without the waits that are over since.
+    ///
+    /// # Errors
+    /// Nothing was stored; committing again later is safe.
+    pub async fn commit(&self, run: Run, ends: Ends) -> Result<Committed, Unavailable> {
+        let run = Box::new(Prepared::new(run, ends));
+        self.ask(|reply| Op::Commit { run, reply }).await
+    }
+
+    /// No handler has work with this event: it is no longer pending. Written later, together with
+    /// others or in a pause of half a minute; after a crash in between it is pending again, and
+    /// again no handler has work with it.
+    pub fn finish(&self, event: EventId) {
+        // A closed journal forgets it, as a crash would.
+        let _ = self.inner.queue.push(Op::Finish(event));
+    }
+
+    /// Stores what became of one try to perform an action; `attempts` is the number of tries made.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub async fn settle(
+        &self,
+        action: ActionId,
+        settlement: Settlement,
+        attempts: u32,
+    ) -> Result<(), Unavailable> {
+        self.ask(|reply| Op::Settle {
+            action,
+            settlement,
+            attempts,
+            reply,
+        })
+        .await
+    }
+
+    /// Stores a version of a script, so that waits can run it whatever becomes of the file. To be
+    /// called for each version that is loaded, also for one that is known already.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub async fn remember_script(&self, version: ScriptVersion) -> Result<(), Unavailable> {
+        self.ask(|reply| Op::Remember { version, reply }).await
+    }
+
+    /// A connection for reading. Each reader sees what was committed before its question.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn reader(&self) -> Result<Reader, ReadError> {
+        Reader::open_file(&self.inner.path)
+    }
+
+    /// True when another process has opened an action again ([`crate::retry_action`]) since this
+    /// was last asked. Costs some microseconds, so the host asks every second or so.
+    pub fn foreign_changes(&self) -> bool {
+        let Ok(mut foreign) = self.inner.foreign.lock() else {
+            return false;
+        };
+        let Ok(now) = schema::get_meta(&foreign.connection, schema::meta::FOREIGN) else {
+            return false; // asked again in a second
+        };
+        std::mem::replace(&mut foreign.seen, now) != now
+    }
+
+    /// Carries out what is queued, writes the log back into the database, and ends the writer.
+    /// Other clones of the handle answer [`crate::Reason::Closed`] from now on.
+    pub async fn close(self) {
+        let (reply, done) = oneshot::channel();
+        if self.inner.queue.push(Op::Close { reply }).is_ok() {
+            self.inner.queue.close();
+            let _ = done.await; // an error means that the writer is gone already
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        op: impl FnOnce(oneshot::Sender<Result<T, Unavailable>>) -> Op,
+    ) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.queue.push(op(reply))?;
+        answer.await.unwrap_or_else(|_| Err(Unavailable::closed()))
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Journal({})", self.inner.path.display())
+    }
+}

@@ -1,0 +1,103 @@
+//! A run made ready for the writer: every JSON text is written on the caller's thread.
+
+use crate::rows::{EventRow, to_json};
+use crate::{Committed, Ends};
+use porchlight_core::{Action, Event, EventId, LogLine, NewEvent, Outcome, Run, StateWrite, Wait};
+use serde::{Deserialize, Serialize};
+
+/// What of a run nobody searches for.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Detail {
+    #[serde(flatten)]
+    pub(crate) outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) logs: Vec<LogLine>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) state: Vec<StateWrite>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) emitted: Vec<EventId>,
+}
+
+/// A run and the texts of its columns.
+pub(crate) struct Prepared {
+    pub(crate) run: Run,
+    pub(crate) ends: Ends,
+    pub(crate) detail: Detail,
+    /// The arguments of each action, as JSON.
+    pub(crate) args: Vec<String>,
+    /// The arguments of each wait, as JSON.
+    pub(crate) wait_arguments: Vec<String>,
+    pub(crate) emitted: Vec<(NewEvent, EventRow)>,
+}
+
+impl Prepared {
+    pub(crate) fn new(mut run: Run, ends: Ends) -> Self {
+        let emitted = std::mem::take(&mut run.emitted)
+            .into_iter()
+            .map(|event| (event.clone(), EventRow::new(event, None)))
+            .collect();
+        Self {
+            detail: Detail {
+                outcome: run.outcome.clone(),
+                logs: std::mem::take(&mut run.logs),
+                state: run.state.clone(),
+                emitted: Vec::new(),
+            },
+            args: run.actions.iter().map(|a| a.args.to_string()).collect(),
+            wait_arguments: run.waits.iter().map(|w| to_json(&w.arguments)).collect(),
+            emitted,
+            run,
+            ends,
+        }
+    }
+
+    /// The answer, once the rows have their numbers.
+    pub(crate) fn committed(&self, ids: &RunIds) -> Committed {
+        let actions = (0..).zip(&self.run.actions);
+        let emitted = ids.events.iter().zip(&self.emitted);
+        Committed {
+            run: ids.run,
+            actions: actions
+                .map(|(index, action)| {
+                    (ids.first_action + index, self.keyed(ids.run, index, action))
+                })
+                .collect(),
+            waits: ids
+                .waits
+                .iter()
+                .zip(&self.run.waits)
+                .map(|(id, wait)| Wait {
+                    id: *id,
+                    content: wait.clone(),
+                })
+                .collect(),
+            emitted: emitted
+                .map(|(id, (event, _))| Event {
+                    id: *id,
+                    content: event.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    fn keyed(&self, run: u64, index: u64, action: &Action) -> Action {
+        let mut action = action.clone();
+        if action.key.is_empty() {
+            action.key = action_key(run, index);
+        }
+        action
+    }
+}
+
+/// The numbers that the writer gave to a run's rows.
+pub(crate) struct RunIds {
+    pub(crate) run: u64,
+    pub(crate) first_action: u64,
+    pub(crate) waits: Vec<u64>,
+    pub(crate) events: Vec<EventId>,
+}
+
+/// The idempotency key of an action that named none.
+pub(crate) fn action_key(run: u64, index: u64) -> String {
+    format!("{run}:{index}")
+}

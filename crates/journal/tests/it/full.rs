@@ -1,0 +1,63 @@
+//! A full disk refuses, loses nothing, and recovers by itself.
+//!
+//! The disk is full by quota. To try it on a real one, point PORCHLIGHT_TEST_SMALL_DISK at an
+//! empty file system of 1 to 4 MB.
+
+use crate::support::{Clock, claim, event, run};
+use bytes::Bytes;
+use porchlight_journal::{Appended, Ends, FILE_NAME, Journal, Reader, Reason};
+use std::path::PathBuf;
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_recovers_once_there_is_room() {
+    let temporary = tempfile::tempdir().unwrap();
+    let disk = std::env::var_os("PORCHLIGHT_TEST_SMALL_DISK").map(PathBuf::from);
+    let home = disk.clone().unwrap_or(temporary.path().to_owned());
+    let mut options = Clock::new().options();
+    options.max_pages = disk.is_none().then_some(300);
+    let ballast = home.join("ballast");
+    if disk.is_some() {
+        std::fs::write(&ballast, vec![0; 300_000]).unwrap();
+    }
+    let journal = Journal::open(&home, options).unwrap();
+    let mut stored = Vec::new();
+    let refused = loop {
+        let mut large = event("large");
+        large.data = Bytes::from(format!("\"{}\"", "x".repeat(5000)));
+        let key = format!("key {}", stored.len());
+        match journal.append(large, vec![], claim(&key)).await {
+            Ok(Appended::Stored(id)) => stored.push(id),
+            Ok(duplicate) => panic!("{duplicate:?}"),
+            Err(refused) => break refused,
+        }
+        assert!(stored.len() < 10_000, "the disk never filled");
+    };
+    assert_eq!(refused.reason, Reason::Full, "{refused}");
+    assert!(!refused.retry_after.is_zero());
+    assert!(refused.message.contains("make room"), "{refused}");
+
+    if disk.is_some() {
+        std::fs::remove_file(&ballast).unwrap();
+    } else {
+        let file = rusqlite::Connection::open(home.join(FILE_NAME)).unwrap();
+        file.execute("DELETE FROM events WHERE id <= 20", [])
+            .unwrap();
+    }
+    let key = format!("key {}", stored.len());
+    let again = journal.append(event("a"), vec![], claim(&key)).await;
+    let next = stored.len() as u64 + 1;
+    assert_eq!(
+        again,
+        Ok(Appended::Stored(next)),
+        "no id and no claim was lost to the refusal"
+    );
+    journal
+        .commit(run(next, "gate.rhai", "0"), Ends::default())
+        .await
+        .unwrap();
+    journal.close().await;
+    let reader = Reader::open(&home).unwrap();
+    for id in stored.iter().filter(|id| **id > 20) {
+        assert!(reader.event(*id).unwrap().is_some(), "event {id}");
+    }
+}
