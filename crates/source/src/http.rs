@@ -1,0 +1,47 @@
+//! Webhooks over HTTP/1.1: from an accepted socket to a stored event and its answer.
+//!
+//! Nothing here knows a vendor, a script or an action. What a sender is told is decided in
+//! [`answer`] alone and is constant, so that a stranger learns nothing from a refusal; why it was
+//! refused is said in the local log.
+//!
+//! The accept loop is our own, around `warp::service`: `warp::serve` has no time limits whatsoever,
+//! and hyper-util's `auto` builder sniffs the protocol before any timer runs.
+
+mod accept;
+mod answer;
+mod body;
+mod failures;
+mod limits;
+mod origin;
+mod places;
+mod quiet;
+mod receiver;
+mod routes;
+
+pub use accept::{WarpService, serve_service};
+pub use limits::{Network, ServeLimits};
+pub use places::Connection;
+pub use receiver::{Counts, Receiver, Refusal};
+pub use routes::routes;
+
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use warp::Filter;
+
+/// Serves webhooks (`POST /webhook/{name}`) and `GET /healthz` until `stop` is cancelled, then lets
+/// requests under way finish, for `limits.drain` at the longest.
+///
+/// Whoever has more routes to serve on the same socket joins them to [`routes`] and calls
+/// [`serve_service`].
+pub async fn serve(
+    listener: TcpListener,
+    receiver: Arc<Receiver>,
+    limits: ServeLimits,
+    stop: CancellationToken,
+) {
+    let everything = routes(receiver, &limits)
+        .or(warp::any().map(|| answer::Answer::UnknownPath.into_response()))
+        .unify();
+    serve_service(listener, warp::service(everything), limits, stop).await;
+}

@@ -1,0 +1,272 @@
+//! Presets: what is known about a sender, as a data file that is compiled in.
+//!
+//! A preset is a TOML table: title, where the facts come from, `[scheme]`, how the body is read,
+//! what its events are called, and a sample. The configuration may override every field of it;
+//! the result is read again from the table, so that an override is checked like a preset.
+
+use crate::facts::Fact;
+use crate::reading::Plan;
+use crate::rules::EventRules;
+use crate::sample::Sample;
+use crate::webhook::{DEFAULT_TTL, DedupPolicy};
+use porchlight_verify::Scheme;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// The data files. A new preset is a new file and a line here.
+const FILES: [(&str, &str); 11] = [
+    ("xprotect", include_str!("../presets/xprotect.toml")),
+    ("rhombus", include_str!("../presets/rhombus.toml")),
+    ("connectit", include_str!("../presets/connectit.toml")),
+    (
+        "platerecognizer",
+        include_str!("../presets/platerecognizer.toml"),
+    ),
+    ("verkada", include_str!("../presets/verkada.toml")),
+    (
+        "unifi-protect",
+        include_str!("../presets/unifi-protect.toml"),
+    ),
+    ("onguard", include_str!("../presets/onguard.toml")),
+    ("github", include_str!("../presets/github.toml")),
+    (
+        "standard-webhooks",
+        include_str!("../presets/standard-webhooks.toml"),
+    ),
+    ("hmac", include_str!("../presets/hmac.toml")),
+    ("token", include_str!("../presets/token.toml")),
+];
+
+static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
+    // A file that does not parse cannot get here: a test reads every one of them.
+    let parsed = FILES.iter().filter_map(|(name, text)| {
+        let table = text.parse().ok()?;
+        Preset::from_table(name, table).ok()
+    });
+    parsed.collect()
+});
+
+/// What is known about a sender.
+#[derive(Debug, Clone)]
+pub struct Preset {
+    /// What the configuration calls it: `xprotect`.
+    pub name: String,
+    /// What people call it: `Milestone XProtect`.
+    pub title: String,
+    /// Where the facts in the file come from, for whoever doubts them.
+    pub source: String,
+    /// How its deliveries are proved.
+    pub scheme: Scheme,
+    /// The HTTP status that answers a stored delivery.
+    pub success_status: u16,
+    /// What makes two deliveries the same event, unless the configuration says otherwise.
+    pub dedup: DedupPolicy,
+    body: Body,
+    event: EventRules,
+    facts: BTreeMap<String, Fact>,
+    plan: Plan,
+    sample: Sample,
+    table: toml::Table,
+}
+
+/// Where the JSON document is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Body {
+    /// The body is JSON, whatever its content type says.
+    Json,
+    /// In this field of a form or multipart form; a body that is neither is JSON itself.
+    Field(String),
+    /// By content type: JSON, a form (an object), text (a string), or whatever parses as JSON.
+    #[default]
+    Any,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    title: String,
+    source: String,
+    #[serde(default = "ok")]
+    success_status: u16,
+    #[serde(default)]
+    body: Body,
+    #[serde(default)]
+    dedup: DedupWord,
+    scheme: Scheme,
+    #[serde(default)]
+    event: EventRules,
+    #[serde(default)]
+    facts: BTreeMap<String, Fact>,
+    #[serde(default)]
+    sample: Sample,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum DedupWord {
+    /// `id` where a signature covers the body, else `off`.
+    #[default]
+    Auto,
+    Id,
+    Content,
+    Off,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+impl Preset {
+    /// Every preset, in the order in which lists show them.
+    pub fn all() -> &'static [Preset] {
+        &ALL
+    }
+
+    /// The preset of this name.
+    pub fn named(name: &str) -> Option<&'static Preset> {
+        ALL.iter().find(|preset| preset.name == name)
+    }
+
+    /// Reads a preset from its table.
+    ///
+    /// # Errors
+    /// What is wrong, in the words of the field.
+    pub fn from_table(name: &str, table: toml::Table) -> Result<Self, String> {
+        let read: Table = table
+            .clone()
+            .try_into()
+            .map_err(|error: toml::de::Error| error.message().to_owned())?;
+        if !(200..=299).contains(&read.success_status) {
+            return Err(format!(
+                "success_status = {} is no success; use 200 to 299",
+                read.success_status
+            ));
+        }
+        let (mut event, mut facts, mut plan) = (read.event, read.facts, Plan::default());
+        event.plan(&mut plan);
+        facts.values_mut().for_each(|fact| fact.plan(&mut plan));
+        let ttl = DEFAULT_TTL;
+        let dedup = match read.dedup {
+            DedupWord::Auto if read.scheme.is_mac() => DedupPolicy::Id { ttl },
+            DedupWord::Auto | DedupWord::Off => DedupPolicy::Off,
+            DedupWord::Id => DedupPolicy::Id { ttl },
+            DedupWord::Content => DedupPolicy::Content { ttl },
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            title: read.title,
+            source: read.source,
+            scheme: read.scheme,
+            success_status: read.success_status,
+            dedup,
+            body: read.body,
+            event,
+            facts,
+            plan,
+            sample: read.sample,
+            table,
+        })
+    }
+
+    /// This preset with some fields replaced: tables are merged, everything else is exchanged.
+    /// `scheme.proof` of another kind than before exchanges the whole scheme, because nothing of
+    /// the old one would apply; its `reject_status` stays.
+    ///
+    /// # Errors
+    /// What is wrong, in the words of the field.
+    pub fn with(&self, overrides: &toml::Table) -> Result<Self, String> {
+        let mut table = self.table.clone();
+        if let (Some(toml::Value::Table(old)), Some(toml::Value::Table(new))) =
+            (table.get_mut("scheme"), overrides.get("scheme"))
+            && new
+                .get("proof")
+                .is_some_and(|proof| old.get("proof") != Some(proof))
+        {
+            old.retain(|name, _| name == "reject_status");
+        }
+        merge(&mut table, overrides);
+        Self::from_table(&self.name, table)
+    }
+
+    /// How the body is read.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The sample that `send` sends.
+    pub fn sample(&self) -> &Sample {
+        &self.sample
+    }
+
+    pub(crate) fn rules(&self) -> &EventRules {
+        &self.event
+    }
+
+    pub(crate) fn facts(&self) -> impl Iterator<Item = (&String, &Fact)> {
+        self.facts.iter()
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+fn merge(table: &mut toml::Table, overrides: &toml::Table) {
+    for (name, value) in overrides {
+        match (table.get_mut(name), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) => merge(old, new),
+            _ => {
+                table.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_data_file_is_a_preset() {
+        for (name, text) in FILES {
+            let table = text
+                .parse()
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            if let Err(error) = Preset::from_table(name, table) {
+                panic!("{name}: {error}");
+            }
+        }
+        assert_eq!(Preset::all().len(), FILES.len());
+    }
+
+    #[test]
+    fn the_configuration_overrides_any_field_and_is_checked() {
+        let hmac = Preset::named("hmac").unwrap();
+        let with = |text: &str| hmac.with(&text.parse().unwrap());
+        let changed =
+            with("success_status = 202\n[scheme]\nsignature = { header = \"X-Mine\" }").unwrap();
+        assert_eq!(changed.success_status, 202);
+        assert_eq!(changed.scheme.credential_headers(), ["x-mine"]);
+        assert!(matches!(changed.dedup, DedupPolicy::Id { .. }));
+
+        let open = with("[scheme]\nproof = \"none\"").unwrap();
+        assert!(!open.scheme.proves());
+        assert_eq!(open.dedup, DedupPolicy::Off);
+
+        for wrong in [
+            "success_status = 500",
+            "succes_status = 200",
+            "[scheme]\nsigned = \"{bdy}\"",
+            "[scheme]\ntoken = {}",
+        ] {
+            assert!(with(wrong).is_err(), "{wrong}");
+        }
+        let xprotect = Preset::named("xprotect").unwrap();
+        let open = xprotect
+            .with(&"[scheme]\nproof = \"none\"".parse().unwrap())
+            .unwrap();
+        assert_eq!(open.scheme.reject_status(), 400);
+    }
+}

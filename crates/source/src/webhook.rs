@@ -1,0 +1,53 @@
+//! One configured webhook: a name in the address, a preset, secrets, limits.
+
+use crate::Preset;
+use porchlight_core::Secret;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a second delivery of the same event counts as a repetition, unless configured: longer
+/// than every known sender retries.
+pub const DEFAULT_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A webhook.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// Its name: the last part of its address, and the source of its events.
+    pub name: String,
+    /// The preset, with the configuration's overrides applied ([`Preset::with`]).
+    pub preset: Arc<Preset>,
+    /// The secrets; any of them proves a delivery.
+    pub secrets: Vec<Secret>,
+    /// The largest body taken, in bytes.
+    pub max_body: u64,
+    /// What makes two deliveries the same event.
+    pub dedup: DedupPolicy,
+}
+
+/// What makes two deliveries to one webhook the same event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DedupPolicy {
+    /// The sender's id of the event where it is trustworthy, else the content.
+    Id {
+        /// How long the first one is remembered.
+        ttl: Duration,
+    },
+    /// The bytes of the document.
+    Content {
+        /// How long the first one is remembered.
+        ttl: Duration,
+    },
+    /// Nothing: every delivery is an event of its own. Right for a button that always sends the
+    /// same bytes.
+    Off,
+}
+
+impl DedupPolicy {
+    /// How long the first delivery is remembered; `None` when it isn't.
+    pub fn ttl(self) -> Option<Duration> {
+        match self {
+            Self::Id { ttl } | Self::Content { ttl } => Some(ttl),
+            Self::Off => None,
+        }
+    }
+}
