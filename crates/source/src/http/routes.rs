@@ -1,0 +1,174 @@
+//! Which request goes where: `POST /webhook/{name}` and `GET /healthz`.
+//!
+//! Everything that can be refused without the body is refused before it is read. The query of a
+//! webhook may hold its token, so no line of log contains it.
+
+use super::answer::Answer;
+use super::body::{BodyError, Room, read};
+use super::failures::Failures;
+use super::limits::ServeLimits;
+use super::origin;
+use super::places::{Connection, Phase, key};
+use super::receiver::{Hook, Receiver};
+use bytes::Buf;
+use futures_util::Stream;
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method};
+use porchlight_verify::Delivery;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use warp::path::Tail;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+/// What all requests to webhooks share.
+struct Porch {
+    receiver: Arc<Receiver>,
+    limits: ServeLimits,
+    failures: Failures,
+    room: Room,
+}
+
+/// The head of one request.
+struct Head {
+    name: Tail,
+    method: Method,
+    query: String,
+    headers: HeaderMap,
+    connection: Arc<Connection>,
+}
+
+/// The routes of webhooks and of `/healthz`; they reject every other path, so that more routes can
+/// be joined with `or`. To be served by [`super::serve_service`].
+pub fn routes(
+    receiver: Arc<Receiver>,
+    limits: &ServeLimits,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let porch = Arc::new(Porch {
+        receiver,
+        failures: Failures::new(limits.failures_per_minute),
+        room: Room::new(limits.body_memory),
+        limits: limits.clone(),
+    });
+    let query = warp::query::raw().or_else(async |_| Ok::<_, Rejection>((String::new(),)));
+    let head = warp::path::tail()
+        .and(warp::method())
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::get::<Arc<Connection>>())
+        .map(|name, method, query, headers, connection| Head {
+            name,
+            method,
+            query,
+            headers,
+            connection,
+        });
+    let webhook = warp::path("webhook")
+        .and(head)
+        .and(warp::body::stream())
+        .and(warp::any().map(move || Arc::clone(&porch)))
+        .then(deliver);
+    let health = warp::path!("healthz")
+        .and(warp::get().or(warp::head()).unify())
+        .map(|| Response::new("ok".into()));
+    webhook.or(health).unify()
+}
+
+async fn deliver<B: Buf>(
+    head: Head,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+    porch: Arc<Porch>,
+) -> Response {
+    let connection = Arc::clone(&head.connection);
+    let answer = match porch.admit(&head) {
+        Ok((hook, sender)) => porch.receive(head, hook, sender, body).await,
+        Err(answer) => {
+            connection.answer_early();
+            answer
+        }
+    };
+    let mut response = answer.into_response();
+    if connection.answered_early() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
+}
+
+impl Porch {
+    async fn receive<B: Buf>(
+        &self,
+        head: Head,
+        hook: Arc<Hook>,
+        sender: IpAddr,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Answer {
+        head.connection.enter(Phase::Body);
+        let announced = announced(&head.headers);
+        let cap = hook.webhook.max_body;
+        let body = read(body, announced, cap, &self.limits, &self.room).await;
+        head.connection.enter(Phase::Work);
+        let body = match body {
+            // A connection that was told to leave cuts its body off without a word.
+            Ok(_) if head.connection.told_to_leave() => Err(BodyError::Broken),
+            other => other,
+        };
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => {
+                head.connection.answer_early();
+                return match error {
+                    BodyError::TooLarge => Answer::TooLarge,
+                    BodyError::TooSlow => Answer::TooSlow,
+                    BodyError::Broken => Answer::Malformed,
+                    BodyError::NoRoom => Answer::Unavailable(Duration::from_secs(1)),
+                };
+            }
+        };
+        let delivery = Delivery {
+            method: head.method,
+            url: target(head.name.as_str(), &head.query),
+            query: head.query,
+            headers: head.headers,
+            body: body.bytes,
+            peer: Some(sender),
+        };
+        let answer = self.receiver.take(&hook, delivery, &self.failures).await;
+        drop(body.share);
+        answer
+    }
+
+    /// Says all that can be said without the body; otherwise, whose it is and who sends it.
+    fn admit(&self, head: &Head) -> Result<(Arc<Hook>, IpAddr), Answer> {
+        let hook = self.receiver.hook(head.name.as_str());
+        let hook = hook.ok_or(Answer::UnknownPath)?;
+        if head.method != Method::POST {
+            return Err(Answer::WrongMethod);
+        }
+        let peer = head.connection.peer.ip();
+        let sender = origin::sender(peer, &head.headers, &self.limits.proxies);
+        if let Some(wait) = self.failures.wait(key(sender), Instant::now()) {
+            return Err(Answer::TooManyFailures(wait));
+        }
+        if !hook.proves && origin::from_browser(&head.headers) {
+            return Err(Answer::FromBrowser);
+        }
+        // hyper undoes `chunked` and would hand on whatever other coding lies beneath it as the body.
+        let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+        let plain = codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+        if !plain {
+            return Err(Answer::Malformed);
+        }
+        Ok((hook, sender))
+    }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn target(name: &str, query: &str) -> String {
+    let separator = if query.is_empty() { "" } else { "?" };
+    format!("/webhook/{name}{separator}{query}")
+}
