@@ -1,1 +1,36 @@
-//! x
+//! Turns an event into a run: loads Rhai scripts, matches events, runs handlers under limits.
+//!
+//! Nothing here opens a socket, knows tokio or performs an action. A script *tells* by pushing
+//! action values onto its run, and *asks* through the one function that the host was given. That
+//! is why the same run can be rehearsed, replayed and tested without touching anything.
+//!
+//! The files in the order a script meets them: [`resolve`](Host) finds libraries, `check` reads
+//! the syntax tree for mistakes, `load` runs the top level, `script` is the result,
+//! [`Subscriptions`] finds its handlers, `host` runs them, `api` is what they can call.
+
+mod api;
+mod check;
+mod convert;
+mod current;
+mod deadline;
+mod event;
+mod explain;
+mod host;
+mod limits;
+mod load;
+mod memory;
+mod resolve;
+mod script;
+mod state;
+mod stdlib;
+mod subscriptions;
+mod templates;
+pub mod watch;
+
+pub use host::{Ask, Host, HostConfig};
+pub use limits::{Limits, STACK_SIZE};
+pub use script::{Handler, Script};
+pub use state::State;
+pub use stdlib::standard_library;
+pub use subscriptions::Subscriptions;
+pub use templates::{DEFAULT_TEMPLATE, TEMPLATES, Template};

@@ -1,0 +1,124 @@
+//! What loading, finding and running cost. Prints figures; judges nothing.
+
+use porchlight_core::{Event, NewEvent, Proof, Timestamp};
+use porchlight_script::{Host, HostConfig, Limits, Script, State, Subscriptions};
+use serde_json::json;
+use std::sync::Arc;
+
+fn main() {
+    divan::main();
+}
+
+fn host() -> Host {
+    Host::new(HostConfig {
+        scripts_dir: "/nonexistent".into(),
+        settings: json!({}),
+        targets: json!({"light": {"porch": {"driver": "wled", "url": "http://10.0.0.5"}}}),
+        limits: Limits::default(),
+        state: State::default(),
+        ask: Arc::new(|_, _, _| Ok(json!({}))),
+        clock: Arc::new(|| Timestamp(0)),
+    })
+}
+
+const TYPICAL: &str = r#"
+let family = setting("family", ["ABC123", "XYZ789"], "Plates");
+on("platerecognizer.recognition", |event| {
+    for seen in event.facts.plates {
+        if seen.text in family {
+            http::send("http://gate.lan/open");
+        } else {
+            sheet::append("visitors.csv", [event.time, seen.text, seen.score, event.facts.camera]);
+        }
+    }
+});
+"#;
+
+fn event() -> Arc<Event> {
+    let content = NewEvent {
+        source: "driveway".into(),
+        kind: "platerecognizer.recognition".into(),
+        subject: None,
+        time: "2023-11-14T22:13:20Z".into(),
+        dedup_key: "k".into(),
+        data: json!({"a": {"b": [1, 2, 3]}, "text": "x".repeat(500)})
+            .to_string()
+            .into(),
+        facts: json!({"camera": "front", "plates": [{"text": "NOBODY1", "score": 0.9}]}),
+        received: Timestamp(0),
+        peer: String::new(),
+        headers: Vec::new(),
+        query: String::new(),
+        verified: Proof::default(),
+        attachments: Vec::new(),
+        redelivered: false,
+        depth: 0,
+    };
+    Arc::new(Event { id: 1, content })
+}
+
+#[divan::bench]
+fn load_typical(bencher: divan::Bencher) {
+    let host = host();
+    bencher.bench(|| host.load("gate.rhai", TYPICAL).is_ok());
+}
+
+#[divan::bench]
+fn load_with_light(bencher: divan::Bencher) {
+    let host = host();
+    let source = r#"on("**", |event| light::flash("porch"));"#;
+    bencher.bench(|| host.load("gate.rhai", source).is_ok());
+}
+
+#[divan::bench]
+fn new_host_and_first_load() -> bool {
+    host().load("gate.rhai", TYPICAL).is_ok()
+}
+
+fn run(bencher: divan::Bencher, source: &str) {
+    let host = host();
+    let Ok(script) = host.load("gate.rhai", source) else {
+        return;
+    };
+    let event = event();
+    bencher.bench(|| host.run(&script, 0, &event, Timestamp(0)));
+}
+
+#[divan::bench]
+fn run_empty(bencher: divan::Bencher) {
+    run(bencher, r#"on("**", |event| {});"#);
+}
+
+#[divan::bench]
+fn run_typical(bencher: divan::Bencher) {
+    run(bencher, TYPICAL);
+}
+
+#[divan::bench]
+fn run_filtered_out(bencher: divan::Bencher) {
+    run(
+        bencher,
+        r#"on("**", #{ where: #{ "facts.camera": "rear" } }, |event| {});"#,
+    );
+}
+
+#[divan::bench(args = [0, 10, 1_000, 10_000])]
+fn match_beside_others(bencher: divan::Bencher, others: usize) {
+    let host = host();
+    let mut scripts: Vec<Arc<Script>> = Vec::new();
+    let all = std::iter::once(TYPICAL.to_owned()).chain((0..others).map(|n| {
+        let pattern = match n % 3 {
+            0 => format!("vendor{n}.event"),
+            1 => format!("vendor{n}.*"),
+            _ => format!("vendor{n}.**"),
+        };
+        format!("on({pattern:?}, |event| {{}});")
+    }));
+    for source in all {
+        if let Ok(script) = host.load("gate.rhai", &source) {
+            scripts.push(Arc::new(script));
+        }
+    }
+    let index = Subscriptions::build(&scripts);
+    bencher.bench(|| index.matching("platerecognizer.recognition").count());
+}

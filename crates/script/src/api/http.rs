@@ -1,0 +1,199 @@
+//! `http::send` tells; `http::get`, `post`, `put`, `patch`, `delete` ask.
+
+use super::tell::{self, HOUR, Told};
+use super::{Fallible, duration, empty, function, nothing_left, take, wrong};
+use crate::convert::{self, Use};
+use rhai::{Dynamic, Map, Module};
+use serde_json::{Value, json};
+
+/// What describes a request.
+const REQUEST: &[&str] = &[
+    "json",
+    "form",
+    "body",
+    "multipart",
+    "headers",
+    "query",
+    "auth",
+    "expect",
+    "timeout",
+    "max_body",
+    "idempotency_header",
+];
+
+pub(super) fn module() -> Module {
+    let mut module = empty();
+    function!(module, "send", |url: Dynamic| send(url, Map::new()));
+    function!(module, "send", |url: Dynamic, o: Map| send(url, o));
+    function!(module, "get", |url: Dynamic| ask("GET", &url, Map::new()));
+    function!(module, "get", |url: Dynamic, o: Map| ask("GET", &url, o));
+    function!(module, "post", |url: Dynamic| ask("POST", &url, Map::new()));
+    function!(module, "post", |url: Dynamic, o: Map| ask("POST", &url, o));
+    function!(module, "put", |url: Dynamic| ask("PUT", &url, Map::new()));
+    function!(module, "put", |url: Dynamic, o: Map| ask("PUT", &url, o));
+    function!(module, "patch", |url: Dynamic| ask(
+        "PATCH",
+        &url,
+        Map::new()
+    ));
+    function!(module, "patch", |url: Dynamic, o: Map| ask(
+        "PATCH", &url, o
+    ));
+    function!(module, "delete", |url: Dynamic| ask(
+        "DELETE",
+        &url,
+        Map::new()
+    ));
+    function!(module, "delete", |url: Dynamic, o: Map| ask(
+        "DELETE", &url, o
+    ));
+    module
+}
+
+fn send(url: Dynamic, mut options: Map) -> Fallible<()> {
+    let method = match take(&mut options, "method").map(Dynamic::into_string) {
+        None => "POST".to_owned(),
+        Some(Ok(method)) if is_token(&method) => method.to_uppercase(),
+        Some(_) => return wrong("`method` is a word such as \"PUT\""),
+    };
+    let (args, place) = request(&method, &url, &mut options)?;
+    let told = Told {
+        kind: "http.send",
+        title: format!("http::send({})", place.shown),
+        args,
+        lane: place.lane,
+        ttl: HOUR,
+    };
+    tell::tell(told, &mut options)?;
+    let known = [REQUEST, tell::OPTIONS, &["method"]].concat();
+    nothing_left_after(&options, "http::send", &known)
+}
+
+/// A told action is taken back when its options turn out to be wrong.
+fn nothing_left_after(options: &Map, of: &str, known: &[&str]) -> Fallible<()> {
+    nothing_left(options, of, known).inspect_err(|_| {
+        crate::current::running(|running| running.actions.pop());
+    })
+}
+
+fn ask(method: &str, url: &Dynamic, mut options: Map) -> Fallible<Dynamic> {
+    let name = format!("http::{}", method.to_lowercase());
+    let (args, _) = request(method, url, &mut options)?;
+    nothing_left(&options, &name, REQUEST)?;
+    let timeout = args.get("timeout_ms").and_then(Value::as_u64);
+    tell::ask(
+        "http.request",
+        &args,
+        timeout.map(std::time::Duration::from_millis),
+    )
+}
+
+fn is_token(method: &str) -> bool {
+    !method.is_empty() && method.len() <= 20 && method.chars().all(|c| c.is_ascii_alphabetic())
+}
+
+/// Where a request goes: for people, and for the order of actions.
+struct Goes {
+    shown: String,
+    lane: String,
+}
+
+fn request(method: &str, url: &Dynamic, options: &mut Map) -> Fallible<(Value, Goes)> {
+    let target = convert::to_json(url, Use::Action).or_else(wrong)?;
+    let place = place(&target)?;
+    let mut args = json!({ "method": method, "url": target });
+    let bodies = ["json", "form", "body", "multipart"];
+    let given = bodies
+        .iter()
+        .filter(|name| options.contains_key(**name))
+        .count();
+    if given > 1 {
+        return wrong("a request has one body: json, form, body or multipart");
+    }
+    for name in REQUEST {
+        // `json: ()` is a body, the JSON text `null`; every other `()` is nothing.
+        let value = if *name == "json" {
+            options.remove(*name)
+        } else {
+            take(options, name)
+        };
+        let Some(value) = value else { continue };
+        match *name {
+            "timeout" => {
+                let time = duration(&value, "`timeout`")?.as_millis();
+                args["timeout_ms"] = u64::try_from(time).unwrap_or(u64::MAX).into();
+            }
+            "max_body" => args["max_body"] = size(&value)?.into(),
+            "expect" if value.is_string() => {
+                args["expect"] = json!([value.to_string()]);
+            }
+            _ => args[*name] = convert::to_json(&value, Use::Action).or_else(wrong)?,
+        }
+    }
+    for name in ["headers", "query", "auth", "form"] {
+        if args.get(name).is_some_and(|value| !value.is_object()) {
+            return wrong(format!("`{name}` is a map: #{{ … }}"));
+        }
+    }
+    for name in ["expect", "multipart"] {
+        if args.get(name).is_some_and(|value| !value.is_array()) {
+            return wrong(format!("`{name}` is a list: [ … ]"));
+        }
+    }
+    Ok((args, place))
+}
+
+fn size(value: &Dynamic) -> Fallible<u64> {
+    match value.as_int() {
+        Ok(bytes) => u64::try_from(bytes).or_else(|_| wrong("`max_body` is not negative")),
+        Err(_) => porchlight_core::units::parse_size(&value.to_string()).or_else(wrong),
+    }
+}
+
+fn place(target: &Value) -> Fallible<Goes> {
+    match target {
+        Value::String(text) => {
+            let Ok(url) = url::Url::parse(text) else {
+                return wrong(format!(
+                    "{text:?} is no address; write it whole, such as \"http://192.0.2.10/on\""
+                ));
+            };
+            if !matches!(url.scheme(), "http" | "https") {
+                return wrong(format!("{text:?}: only http:// and https:// can be called"));
+            }
+            // A query may carry a key, and titles are shown to everybody.
+            let end = text.find(['?', '#']).unwrap_or(text.len());
+            let shown = if url.password().is_some() || !url.username().is_empty() {
+                lane(&url)
+            } else {
+                text[..end].to_owned()
+            };
+            Ok(Goes {
+                shown: format!("{shown:?}"),
+                lane: lane(&url),
+            })
+        }
+        Value::Object(_) => {
+            let parts = target.get("$join").and_then(Value::as_array);
+            let parts = parts.map_or(std::slice::from_ref(target), Vec::as_slice);
+            // A host that is written out is whole only when something follows it.
+            let host = parts.first().and_then(Value::as_str).and_then(|text| {
+                let after = text.split_once("://")?.1;
+                after.contains('/').then(|| url::Url::parse(text).ok())?
+            });
+            let secret = parts.iter().find_map(|part| part.get("$secret")?.as_str());
+            let secret = secret.unwrap_or("secret");
+            Ok(Goes {
+                shown: format!("secret {secret}"),
+                lane: host.map_or_else(|| format!("http:{secret}"), |url| lane(&url)),
+            })
+        }
+        _ => wrong("the address of a request is text"),
+    }
+}
+
+fn lane(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}://{host}:{port}", url.scheme())
+}

@@ -1,0 +1,111 @@
+//! Small helps for libraries: options, names and colours checked with good messages.
+
+use super::{Fallible, duration, nothing_left, wrong};
+use porchlight_core::diagnostic::nearest;
+use rhai::{Array, Dynamic, Engine, Map};
+
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_fn("check_options", check_options)
+        .register_fn("one_of", one_of)
+        .register_fn("duration_ms", |text: Dynamic| -> Fallible<i64> {
+            let time = duration(&text, "a length of time")?;
+            Ok(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+        })
+        .register_fn("color_rgb", |text: Dynamic| -> Fallible<Array> {
+            let rgb = rgb(&text.to_string())?;
+            Ok(rgb
+                .into_iter()
+                .map(|n| Dynamic::from(i64::from(n)))
+                .collect())
+        })
+        .register_fn("color_xy", xy);
+}
+
+/// Throws when a map of options has a member that is not in the list.
+fn check_options(options: Map, known: Array, of: &str) -> Fallible<()> {
+    let known: Vec<String> = known.iter().map(Dynamic::to_string).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let mut unknown = options;
+    unknown.retain(|name, _| !known.contains(&name.as_str()));
+    nothing_left(&unknown, of, &known)
+}
+
+/// Throws when a word is not in the list.
+fn one_of(word: Dynamic, known: Array, what: &str) -> Fallible<()> {
+    let word = if word.is_unit() {
+        String::new()
+    } else {
+        word.to_string()
+    };
+    let known: Vec<String> = known.iter().map(Dynamic::to_string).collect();
+    if known.contains(&word) {
+        return Ok(());
+    }
+    let near = nearest(&word, known.iter().map(String::as_str));
+    wrong(match near {
+        _ if word.is_empty() => format!("{what} is missing; it is one of {}", known.join(", ")),
+        Some(near) => format!("{what} is {word:?}; did you mean {near:?}?"),
+        None => format!("{what} is {word:?}; it is one of {}", known.join(", ")),
+    })
+}
+
+const COLORS: &[(&str, [u8; 3])] = &[
+    ("red", [255, 0, 0]),
+    ("green", [0, 255, 0]),
+    ("blue", [0, 0, 255]),
+    ("white", [255, 255, 255]),
+    ("yellow", [255, 255, 0]),
+    ("orange", [255, 128, 0]),
+    ("purple", [160, 0, 255]),
+    ("pink", [255, 64, 160]),
+    ("cyan", [0, 255, 255]),
+    ("magenta", [255, 0, 255]),
+    ("warm", [255, 197, 143]),
+];
+
+/// Red, green and blue of a name or `#rrggbb`.
+fn rgb(text: &str) -> Fallible<[u8; 3]> {
+    if let Some((_, rgb)) = COLORS.iter().find(|(name, _)| *name == text) {
+        return Ok(*rgb);
+    }
+    let digits = text
+        .strip_prefix('#')
+        .and_then(|digits| hex::decode(digits).ok());
+    match digits.map(<[u8; 3]>::try_from) {
+        Some(Ok(rgb)) => Ok(rgb),
+        _ => {
+            let near = nearest(text, COLORS.iter().map(|(name, _)| *name));
+            wrong(match near {
+                Some(near) => format!("{text:?} is no colour; did you mean {near:?}?"),
+                None => format!("{text:?} is no colour; write a name or \"#ff8800\""),
+            })
+        }
+    }
+}
+
+/// The point of an RGB colour in the CIE 1931 diagram, as Hue wants it, in four digits.
+fn xy(rgb: Array) -> Map {
+    let linear = |n: usize| {
+        let part = rgb.get(n).and_then(|part| part.as_int().ok()).unwrap_or(0);
+        let part = part.clamp(0, 255) as f64 / 255.0;
+        if part > 0.04045 {
+            ((part + 0.055) / 1.055).powf(2.4)
+        } else {
+            part / 12.92
+        }
+    };
+    let (r, g, b) = (linear(0), linear(1), linear(2));
+    let x = r * 0.4124 + g * 0.3576 + b * 0.1805;
+    let y = r * 0.2126 + g * 0.7152 + b * 0.0722;
+    let z = r * 0.0193 + g * 0.1192 + b * 0.9505;
+    let sum = x + y + z;
+    // Black has no colour; it gets the white point.
+    let (x, y) = if sum > 0.0 {
+        (x / sum, y / sum)
+    } else {
+        (0.3127, 0.329)
+    };
+    let round = |n: f64| Dynamic::from((n * 10_000.0).round() / 10_000.0);
+    [("x".into(), round(x)), ("y".into(), round(y))].into()
+}

@@ -1,0 +1,106 @@
+//! The two ways out of a run: `tell` puts an action on the run's list, `ask` gets an answer now.
+
+use super::{Fallible, duration, take, wrong};
+use crate::{convert, current, deadline};
+use porchlight_core::{Action, ActionError, Retry};
+use rhai::{Dynamic, EvalAltResult, Map, Position};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long an action is worth doing when its script does not say.
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+/// For what is fine a day late: rows, files, commands.
+pub(super) const DAYS: Duration = Duration::from_secs(3 * 86_400);
+
+/// What every told action takes.
+pub(super) const OPTIONS: &[&str] = &["ttl", "retries", "key", "lane", "title"];
+
+/// The arguments of one action may take up this much.
+const LARGEST: usize = 1 << 20;
+
+/// An action as a module makes it, before the common options.
+pub(super) struct Told {
+    pub(super) kind: &'static str,
+    pub(super) title: String,
+    pub(super) args: Value,
+    pub(super) lane: String,
+    pub(super) ttl: Duration,
+}
+
+/// Puts an action on the run's list. Takes the common options out of `options`.
+pub(super) fn tell(told: Told, options: &mut Map) -> Fallible<()> {
+    let ttl = match take(options, "ttl") {
+        Some(ttl) => duration(&ttl, "`ttl`")?,
+        None => told.ttl,
+    };
+    let retries = match take(options, "retries") {
+        None => 5,
+        Some(value) => match value.as_int().ok().and_then(|n| u32::try_from(n).ok()) {
+            Some(retries) if retries <= 100 => retries,
+            _ => return wrong("`retries` is a whole number from 0 to 100"),
+        },
+    };
+    let key = text(options, "key")?.unwrap_or_default();
+    let lane = text(options, "lane")?.unwrap_or(told.lane);
+    let title = text(options, "title")?.unwrap_or(told.title);
+    if told.args.to_string().len() > LARGEST {
+        return wrong("the action is larger than 1 MiB");
+    }
+    let pushed = current::running(|running| {
+        let most = running.config.limits.actions;
+        if running.actions.len() >= most {
+            let message = format!("more than {most} actions in one run");
+            running.exceeded = Some(message.clone());
+            return wrong(message);
+        }
+        running.actions.push(Action {
+            kind: told.kind.to_owned(),
+            title,
+            args: told.args,
+            lane,
+            key,
+            expires: running.now.after(ttl),
+            retries,
+        });
+        Ok(())
+    });
+    pushed.unwrap_or_else(|| {
+        wrong("nothing can be told at the top level of a script; do it in a handler: `on(…)`")
+    })
+}
+
+fn text(options: &mut Map, name: &str) -> Fallible<Option<String>> {
+    match take(options, name).map(Dynamic::into_string) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(_)) => wrong(format!("`{name}` is text")),
+    }
+}
+
+/// Performs an action now and gives its answer.
+pub(super) fn ask(kind: &str, args: &Value, timeout: Option<Duration>) -> Fallible<Dynamic> {
+    let Some(ask) = current::running(|running| running.config.ask.clone()) else {
+        return wrong(
+            "nothing can be asked at the top level of a script; do it in a handler: `on(…)`",
+        );
+    };
+    let left = deadline::left();
+    let time = timeout.map_or(left, |timeout| timeout.min(left));
+    match ask(kind, args, time) {
+        Ok(answer) => Ok(convert::to_dynamic(answer)),
+        Err(error) => Err(thrown(&error)),
+    }
+}
+
+/// The error as scripts catch it: `#{kind, message, status, retry, detail}`.
+fn thrown(error: &ActionError) -> Box<EvalAltResult> {
+    let mut map = Map::new();
+    map.insert("kind".into(), error.kind.clone().into());
+    map.insert("message".into(), error.message.clone().into());
+    let status = error.detail.get("status").cloned().unwrap_or_default();
+    map.insert("status".into(), convert::to_dynamic(status));
+    let retry = !matches!(error.retry, Retry::Never);
+    map.insert("retry".into(), retry.into());
+    map.insert("detail".into(), convert::to_dynamic(error.detail.clone()));
+    EvalAltResult::ErrorRuntime(map.into(), Position::NONE).into()
+}

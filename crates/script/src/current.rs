@@ -1,0 +1,108 @@
+//! What is going on on this thread: a script is loading, a handler is running, or nothing.
+//!
+//! Native functions find their run here. Rhai's own place for this (`tag`) is lost in `print` and
+//! cannot be reached by the module resolver; a thread runs one script at a time, so a thread-local
+//! is exact. A guard clears it, also when a panic passes through.
+
+use crate::host::HostConfig;
+use crate::script::{File, Handler, Setting};
+use porchlight_core::{Action, Diagnostic, LogLine, NewEvent, NewWait, StateWrite, Timestamp};
+use rhai::GlobalRuntimeState;
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Either of the two things that can be going on.
+pub(crate) enum Current {
+    /// The top level of a script, or of one of its libraries.
+    Loading(Box<Loading>),
+    /// A handler, or a function that it left for later.
+    Running(Box<Running>),
+}
+
+/// What the top level of a script has asked for so far.
+pub(crate) struct Loading {
+    pub(crate) config: Arc<HostConfig>,
+    /// `gate.rhai`.
+    pub(crate) script: String,
+    /// All sources read so far, the script's own first.
+    pub(crate) sources: Vec<(String, String)>,
+    /// True when the sources are those of a pinned version: nothing is read from disk.
+    pub(crate) pinned: bool,
+    /// Libraries that are being loaded, for finding cycles.
+    pub(crate) stack: Vec<String>,
+    pub(crate) modules: HashMap<String, rhai::Shared<rhai::Module>>,
+    pub(crate) files: BTreeMap<String, File>,
+    pub(crate) captured: Option<GlobalRuntimeState>,
+    pub(crate) handlers: Vec<Handler>,
+    pub(crate) settings: Vec<Setting>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// What a run has decided so far.
+pub(crate) struct Running {
+    pub(crate) config: Arc<HostConfig>,
+    pub(crate) script: crate::Script,
+    pub(crate) event: u64,
+    pub(crate) depth: u32,
+    pub(crate) now: Timestamp,
+    /// What makes the run different from all others of its event: `gate.rhai/0`.
+    pub(crate) label: String,
+    pub(crate) logs: Vec<LogLine>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) writes: Vec<StateWrite>,
+    /// The state as this run sees it: `None` is removed.
+    pub(crate) overlay: BTreeMap<String, Option<Value>>,
+    /// `None` was begun and cancelled by this run.
+    pub(crate) waits: Vec<Option<NewWait>>,
+    pub(crate) emitted: Vec<NewEvent>,
+    /// A limit of ours (not of Rhai's) that the run hit; it ends as `Limit` whatever it catches.
+    pub(crate) exceeded: Option<String>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// Clears what is going on when dropped.
+struct Clear;
+
+impl Drop for Clear {
+    fn drop(&mut self) {
+        CURRENT.with_borrow_mut(Option::take);
+    }
+}
+
+/// Does `work` while `current` is going on, and gives back what became of it.
+///
+/// `None` instead of it only if `work` itself replaced it, which nothing here does.
+pub(crate) fn during<T>(current: Current, work: impl FnOnce() -> T) -> (T, Option<Current>) {
+    CURRENT.with_borrow_mut(|slot| *slot = Some(current));
+    let clear = Clear;
+    let result = work();
+    let current = CURRENT.with_borrow_mut(Option::take);
+    drop(clear);
+    (result, current)
+}
+
+/// Looks at the run on this thread; `None` when there is none.
+pub(crate) fn running<T>(look: impl FnOnce(&mut Running) -> T) -> Option<T> {
+    CURRENT.with_borrow_mut(|slot| match slot {
+        Some(Current::Running(running)) => Some(look(running)),
+        _ => None,
+    })
+}
+
+/// Looks at the script that is loading on this thread; `None` when there is none.
+pub(crate) fn loading<T>(look: impl FnOnce(&mut Loading) -> T) -> Option<T> {
+    CURRENT.with_borrow_mut(|slot| match slot {
+        Some(Current::Loading(loading)) => Some(look(loading)),
+        _ => None,
+    })
+}
+
+/// The configuration of whatever is going on.
+pub(crate) fn config() -> Option<Arc<HostConfig>> {
+    running(|running| running.config.clone()).or_else(|| loading(|loading| loading.config.clone()))
+}

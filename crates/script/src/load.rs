@@ -1,0 +1,328 @@
+//! From a text to a loaded script: compile, check, run the top level once, keep what it asked for.
+//!
+//! The top level runs in isolation and under a short deadline; telling or asking there is an error.
+//! Everything that can be found at once is reported at once.
+
+use crate::check::{self, Functions};
+use crate::current::{self, Current, Loading};
+use crate::explain;
+use crate::host::HostConfig;
+use crate::script::{File, Inner, Script};
+use crate::{deadline, resolve, stdlib};
+use porchlight_core::{Diagnostic, Severity};
+use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, Scope};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// The native function that keeps the engine's state of the place where it is called, and the name
+/// under which [`library`] calls it in a library.
+pub(crate) const HERE: &str = "__here";
+pub(crate) const LIBRARY: &str = "__library";
+
+/// Loads a script, from disk or from the sources of a pinned version (its own text first).
+pub(crate) fn script(
+    engine: &Engine,
+    functions: &dyn Fn() -> Arc<Functions>,
+    config: &Arc<HostConfig>,
+    name: &str,
+    sources: Vec<(String, String)>,
+    pinned: bool,
+) -> Result<Script, Vec<Diagnostic>> {
+    let source = sources.first().map(|(_, text)| text.clone());
+    let source = source.unwrap_or_default();
+    let mut loading = Loading {
+        config: config.clone(),
+        script: name.to_owned(),
+        sources,
+        pinned,
+        stack: vec![name.to_owned()],
+        modules: HashMap::new(),
+        files: BTreeMap::new(),
+        captured: None,
+        handlers: Vec::new(),
+        settings: Vec::new(),
+        diagnostics: Vec::new(),
+    };
+    if source.len() > config.limits.string_size * 4 {
+        let wrong = Diagnostic::error_in(name, "the script is larger than 1 MiB");
+        return Err(vec![wrong]);
+    }
+    let ast = compile(engine, name, &source).map_err(|wrong| vec![*wrong])?;
+    let deadline = deadline::start(config.limits.load_time, config.limits.memory);
+    let current = Current::Loading(Box::new(std::mem::replace(
+        &mut loading,
+        empty(config, name),
+    )));
+    let (result, current) = current::during(current, || {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            evaluate(engine, &ast, name)
+        }))
+    });
+    if let Some(Current::Loading(kept)) = current {
+        loading = *kept;
+    }
+    match result {
+        Ok(Ok(())) => {}
+        Ok(Err(wrong)) => {
+            let mistake = explain::mistake(&wrong, name);
+            // A library that does not compile was noted with its own place already.
+            let already = |known: &Diagnostic| {
+                known.severity == Severity::Error
+                    && (known.path == mistake.place.path && known.line == mistake.place.line
+                        || known.path != name && mistake.message.ends_with(&known.message))
+            };
+            if !loading.diagnostics.iter().any(already) {
+                let message = mistake.message;
+                let wrong = explain::diagnostic(&loading.sources, &mistake.place, message);
+                loading.diagnostics.push(wrong.with_help(mistake.help));
+            }
+        }
+        Err(_) => loading.diagnostics.push(Diagnostic::error_in(
+            name,
+            "the host itself failed while loading this script; please report it",
+        )),
+    }
+    drop(deadline);
+    finish(loading, &ast, &functions())
+}
+
+fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
+    Loading {
+        config: config.clone(),
+        script: name.to_owned(),
+        sources: Vec::new(),
+        pinned: true,
+        stack: Vec::new(),
+        modules: HashMap::new(),
+        files: BTreeMap::new(),
+        captured: None,
+        handlers: Vec::new(),
+        settings: Vec::new(),
+        diagnostics: Vec::new(),
+    }
+}
+
+fn compile(engine: &Engine, path: &str, source: &str) -> Result<AST, Box<Diagnostic>> {
+    let mut ast = engine.compile(source).map_err(|wrong| {
+        let place = explain::place(path, wrong.position());
+        let message = wrong.err_type().to_string();
+        let help = match wrong.err_type() {
+            rhai::ParseErrorType::VariableUndefined(name) => suggest(source, name),
+            rhai::ParseErrorType::ModuleUndefined(name) => format!(
+                "there is no module `{name}`; a library needs `import \"lib/{name}\" as {name};`"
+            ),
+            _ => String::new(),
+        };
+        let wrong = Diagnostic::error(path, source, place.line, place.column, message);
+        Box::new(wrong.with_help(help))
+    })?;
+    ast.set_source(path);
+    Ok(ast)
+}
+
+/// The word of the file that is nearest to an unknown variable.
+fn suggest(source: &str, name: &str) -> String {
+    let words = source.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let words: HashSet<&str> = words.filter(|word| *word != name).collect();
+    let mut words: Vec<&str> = words.into_iter().collect();
+    words.sort_unstable();
+    porchlight_core::diagnostic::nearest(name, words)
+        .map(|near| format!("did you mean `{near}`?"))
+        .unwrap_or_default()
+}
+
+/// Runs the top level of the script and keeps the engine's state at its end.
+fn evaluate(engine: &Engine, ast: &AST, name: &str) -> Fallible<()> {
+    let mut global = engine.new_global_runtime_state();
+    push_standard(engine, ast, name, &mut global)?;
+    let mut whole = ast.merge(&engine.compile(format!("{HERE}()"))?);
+    whole.set_source(name);
+    Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &whole)?;
+    let state = current::loading(|loading| loading.captured.take()).flatten();
+    keep(name, ast, state)
+}
+
+/// Loads a library; called by the resolver.
+pub(crate) fn library(engine: &Engine, key: &str, text: &str) -> Fallible<rhai::Shared<Module>> {
+    let ast = match compile(engine, key, text) {
+        Ok(ast) => ast,
+        Err(wrong) => {
+            let message = format!("{key}:{}: {}", wrong.line, wrong.message);
+            current::loading(|loading| loading.diagnostics.push(*wrong));
+            return Err(message.into());
+        }
+    };
+    let mut global = engine.new_global_runtime_state();
+    push_standard(engine, &ast, key, &mut global)?;
+    let here = engine.compile(format!("fn {HERE}{HERE}() {{ {HERE}() }}"))?;
+    let mut whole = ast.merge(&here);
+    whole.set_source(key);
+    let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &whole)?;
+    let module: rhai::Shared<Module> = module.into();
+    // Ask the library itself for the state in which its functions run.
+    global.push_import(LIBRARY, module.clone());
+    let ask = engine.compile(format!("{LIBRARY}::{HERE}{HERE}()"))?;
+    Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &ask)?;
+    let state = current::loading(|loading| loading.captured.take()).flatten();
+    keep(key, &ast, state)?;
+    Ok(module)
+}
+
+fn keep(path: &str, ast: &AST, state: Option<GlobalRuntimeState>) -> Fallible<()> {
+    let Some(mut state) = state else {
+        return Err("the top level ended early; `return` belongs into functions".into());
+    };
+    state.level = 0;
+    state.scope_level = 0;
+    let ast = ast.clone();
+    current::loading(|loading| {
+        loading.files.insert(path.to_owned(), File { ast, state });
+    });
+    Ok(())
+}
+
+/// Puts the parts of the standard library that a file mentions into its scope.
+fn push_standard(
+    engine: &Engine,
+    ast: &AST,
+    own: &str,
+    global: &mut GlobalRuntimeState,
+) -> Fallible<()> {
+    let (_, roots) = check::imports(ast);
+    for (name, path) in stdlib::names() {
+        if path != own && roots.contains(name) {
+            global.push_import(name, resolve::module(engine, path)?);
+        }
+    }
+    Ok(())
+}
+
+/// Checks all files, and makes the script of what its top level asked for.
+fn finish(
+    mut loading: Loading,
+    ast: &AST,
+    functions: &Functions,
+) -> Result<Script, Vec<Diagnostic>> {
+    let name = loading.script.clone();
+    let mut asts: Vec<(String, AST)> = vec![(name.clone(), ast.clone())];
+    for (path, file) in &loading.files {
+        if *path != name {
+            asts.push((path.clone(), file.ast.clone()));
+        }
+    }
+    for (path, ast) in &asts {
+        let source = loading.sources.iter().find(|(known, _)| known == path);
+        let source = source.map_or("", |(_, text)| text.as_str());
+        let found = check_file(path, source, ast, functions, &asts);
+        loading.diagnostics.extend(found);
+    }
+    if loading.handlers.is_empty() && !has_errors(&loading.diagnostics) {
+        let message = "this script waits for nothing, so it never does anything";
+        let help = "begin with `on(\"**\", |event| { … });`, or move it into scripts/lib/";
+        let nothing = Diagnostic::error_in(&name, message);
+        loading
+            .diagnostics
+            .push(nothing.with_help(help).as_warning());
+    }
+    loading.diagnostics.sort_by(|a, b| {
+        (b.severity, &a.path, a.line, a.column).cmp(&(a.severity, &b.path, b.line, b.column))
+    });
+    loading.diagnostics.dedup();
+    if has_errors(&loading.diagnostics) {
+        return Err(loading.diagnostics);
+    }
+    // Functions of libraries find the standard library where the script's own do.
+    let standard: Vec<_> = stdlib::names()
+        .filter_map(|(name, path)| Some((name, loading.modules.get(path)?.clone())))
+        .collect();
+    let complete = |state: &mut GlobalRuntimeState| {
+        for (name, module) in &standard {
+            if state.find_import(name).is_none() {
+                state.push_import(*name, module.clone());
+            }
+        }
+    };
+    loading
+        .files
+        .values_mut()
+        .for_each(|file| complete(&mut file.state));
+    let mut handlers = loading.handlers;
+    handlers
+        .iter_mut()
+        .filter_map(|one| one.state.as_mut())
+        .for_each(complete);
+
+    let (own, mut libraries): (Vec<_>, Vec<_>) = loading
+        .sources
+        .into_iter()
+        .partition(|(path, _)| *path == name);
+    if loading.pinned {
+        libraries.retain(|(path, _)| loading.modules.contains_key(path));
+    }
+    libraries.sort();
+    let imports = libraries.iter().map(|(path, _)| path.clone()).collect();
+    let sources: Vec<_> = own.into_iter().chain(libraries).collect();
+    Ok(Script::new(Inner {
+        hash: hash(&sources),
+        description: description(sources.first().map_or("", |(_, text)| text)),
+        name,
+        handlers,
+        imports,
+        sources,
+        warnings: loading.diagnostics,
+        settings: loading.settings,
+        files: loading.files,
+    }))
+}
+
+fn has_errors(found: &[Diagnostic]) -> bool {
+    found.iter().any(|one| one.severity == Severity::Error)
+}
+
+fn check_file(
+    path: &str,
+    source: &str,
+    ast: &AST,
+    functions: &Functions,
+    asts: &[(String, AST)],
+) -> Vec<Diagnostic> {
+    let (imports, _) = check::imports(ast);
+    let mut imported = Functions::default();
+    let mut modules: HashSet<String> = crate::api::MODULES
+        .iter()
+        .map(|m| (*m).to_owned())
+        .collect();
+    let standard = stdlib::names().map(|(name, path)| (path.to_owned(), name.to_owned()));
+    let all = imports
+        .into_iter()
+        .map(|(path, alias)| (format!("{}.rhai", path.trim_end_matches(".rhai")), alias));
+    for (file, alias) in standard.chain(all) {
+        if let Some((_, ast)) = asts.iter().find(|(known, _)| *known == file) {
+            imported.add_module(&alias, ast);
+            modules.insert(alias);
+        }
+    }
+    check::file(path, source, ast, functions, &imported, &modules)
+}
+
+/// SHA-256 over names and texts, each with its length before it.
+fn hash(sources: &[(String, String)]) -> String {
+    let mut digest = Sha256::new();
+    for (path, text) in sources {
+        for part in [path, text] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part.as_bytes());
+        }
+    }
+    hex::encode(digest.finalize())
+}
+
+/// The leading `//!` comment, without its marks.
+fn description(source: &str) -> String {
+    let lines = source.lines().map(str::trim_start);
+    let lines = lines.map_while(|line| line.strip_prefix("//!"));
+    lines.map(str::trim).collect::<Vec<_>>().join("\n")
+}
