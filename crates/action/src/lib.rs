@@ -1,1 +1,26 @@
-//! x
+//! Performs actions in the world: HTTP requests, spreadsheet rows, files, commands.
+//!
+//! [`Performer`] does one action once and says what became of it. [`Outbox`] decides when: it keeps
+//! the order inside a lane, waits between tries and gives up in time. Neither knows the journal or
+//! the scripts; an action arrives as a value and leaves as a [`porchlight_core::Settlement`].
+//!
+//! Every action may be performed twice (a crash between the doing and the record of it), so each
+//! module says what it does about a repeated key.
+
+mod append;
+mod command;
+mod failure;
+mod fields;
+mod http;
+mod jail;
+mod outbox;
+mod output;
+mod performer;
+mod resolve;
+mod save;
+mod sheet;
+mod task;
+
+pub use command::CommandConfig;
+pub use outbox::{Outbox, Perform, RetryPolicy, Settle, Submitted};
+pub use performer::{Blobs, Clock, Performer, PerformerConfig, Secrets, StartError};

@@ -1,0 +1,185 @@
+//! The answer: read under a cap, judged by the script's expectations and by its status.
+
+use super::failed;
+use super::request::Request;
+use crate::task::Mood;
+use porchlight_core::{ActionError, Receipt, Timestamp};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
+
+/// A receipt is kept in the journal: the beginning of an answer is enough there. Who asked gets all.
+const MOST_IN_RECEIPT: usize = 16 << 10;
+
+/// Whoever asks for a longer pause is not believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+
+/// What came back.
+pub(super) struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+    json: Option<Value>,
+    /// The body was longer than the cap.
+    cut: bool,
+    took: Duration,
+}
+
+impl Answer {
+    /// Reads the body up to the cap. The caller holds the time limit.
+    pub(super) async fn read(
+        mut response: Response,
+        request: &Request,
+        started: Instant,
+    ) -> Result<Self, ActionError> {
+        let mut body = Vec::new();
+        let mut cut = false;
+        while let Some(chunk) = response.chunk().await.map_err(failed::sending)? {
+            let room = request.max_body - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                cut = true;
+                break;
+            }
+        }
+        let json = if cut {
+            None
+        } else {
+            serde_json::from_slice(&body).ok()
+        };
+        Ok(Self {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            text: String::from_utf8(body)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            json,
+            cut,
+            took: started.elapsed(),
+        })
+    }
+
+    /// Success or failure, and whether trying again may help.
+    pub(super) fn judge(self, request: &Request, now: Timestamp) -> Result<Receipt, ActionError> {
+        let unmet = request.expect.iter().find(|expectation| {
+            !expectation.holds(self.status.as_u16(), &self.text, self.json.as_ref())
+        });
+        let needs_body = request.expect.iter().any(|line| line.needs_body());
+        // A told request that succeeded by its status is done, however long the answer was.
+        let body_missed = self.cut && (needs_body || request.mood == Mood::Ask);
+        let mut error = match unmet {
+            None if !body_missed => {
+                return Ok(Receipt {
+                    summary: self.status.to_string(),
+                    detail: self.detail(request.mood, true),
+                });
+            }
+            Some(line) if !body_missed || !line.needs_body() => self.failure(line.line(), now),
+            _ => ActionError::never(
+                "limit",
+                format!(
+                    "the answer is larger than {} bytes (max_body)",
+                    request.max_body
+                ),
+            ),
+        };
+        error.detail = self.detail(request.mood, false);
+        Err(error)
+    }
+
+    fn failure(&self, unmet: &str, now: Timestamp) -> ActionError {
+        let answer = format!("the answer was {}", self.status);
+        match self.status.as_u16() {
+            401 | 403 | 407 => ActionError::never("auth", answer),
+            429 => self.again("limit", answer, now),
+            408 | 425 => self.again("timeout", answer, now),
+            500..=599 => self.again("vendor", answer, now),
+            200..=299 => {
+                ActionError::never("vendor", format!("{answer}, but not as expected: {unmet}"))
+            }
+            300..=399 => ActionError::never(
+                "rejected",
+                format!("{answer}, a redirect; only GET and HEAD follow those"),
+            ),
+            _ => ActionError::never("rejected", answer),
+        }
+    }
+
+    fn again(&self, kind: &str, message: String, now: Timestamp) -> ActionError {
+        match retry_after(&self.headers, now) {
+            Some(pause) => ActionError::after(kind, message, pause),
+            None => ActionError::later(kind, message),
+        }
+    }
+
+    fn detail(&self, mood: Mood, ok: bool) -> Value {
+        let short = mood == Mood::Tell && self.text.len() > MOST_IN_RECEIPT;
+        let (text, json) = if short {
+            let end = self.text.floor_char_boundary(MOST_IN_RECEIPT);
+            (&self.text[..end], None)
+        } else {
+            (self.text.as_str(), self.json.as_ref())
+        };
+        json!({
+            "ok": ok,
+            "status": self.status.as_u16(),
+            "headers": header_map(&self.headers),
+            "text": text,
+            "json": json,
+            "ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// Lower-case names; a repeated header is joined by a comma, as HTTP allows.
+fn header_map(headers: &HeaderMap) -> Value {
+    let mut map = Map::new();
+    for name in headers.keys() {
+        let values: Vec<_> = headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        map.insert(name.as_str().to_owned(), Value::from(values.join(", ")));
+    }
+    Value::Object(map)
+}
+
+/// `Retry-After` in seconds or as a date; at most a day, at least nothing.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let pause = match text.parse::<f64>() {
+        // Discord sends fractions of a second.
+        Ok(seconds) => Duration::try_from_secs_f64(seconds.clamp(0.0, 1e9)).ok()?,
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(text).ok()?;
+            Timestamp(date.timestamp().as_millisecond()).since(now)
+        }
+    };
+    Some(pause.min(LONGEST_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderValue;
+
+    #[test]
+    fn retry_after_is_understood_as_seconds_and_as_a_date_and_capped() {
+        let now = Timestamp::parse_rfc3339("2026-11-22T12:00:00Z").unwrap();
+        let read = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            retry_after(&headers, now).map(|pause| pause.as_millis())
+        };
+        assert_eq!(read("120"), Some(120_000));
+        assert_eq!(read("0.5"), Some(500));
+        assert_eq!(read("Sun, 22 Nov 2026 12:01:30 GMT"), Some(90_000));
+        assert_eq!(read("Sun, 22 Nov 2026 11:00:00 GMT"), Some(0));
+        assert_eq!(read("99999999999999999999"), Some(86_400_000));
+        assert_eq!(read("-5"), Some(0));
+        for nonsense in ["soon", "", "NaN"] {
+            assert_eq!(read(nonsense), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The arguments of a request, read and checked before anything is sent.
+
+use super::body::Body;
+use super::expect::Expectation;
+use super::header;
+use crate::failure::config;
+use crate::fields::Fields;
+use crate::resolve::{Hidden, Sources};
+use crate::task::Mood;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use porchlight_core::ActionError;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::time::Duration;
+use url::Url;
+
+/// How long a request may take when the script says nothing.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much of an answer is read when the script says nothing.
+const MAX_BODY: u64 = 1 << 20;
+
+/// Not even a script may ask for more: it is held in memory, on a small computer.
+const LARGEST_MAX_BODY: u64 = 64 << 20;
+
+const KNOWN: &[&str] = &[
+    "method",
+    "url",
+    "headers",
+    "query",
+    "json",
+    "form",
+    "body",
+    "multipart",
+    "auth",
+    "timeout_ms",
+    "expect",
+    "max_body",
+    "idempotency_header",
+];
+
+/// One request, ready to be sent. Holds secrets; has no `Debug`.
+pub(crate) struct Request {
+    pub(super) mood: Mood,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) body: Body,
+    pub(super) timeout: Duration,
+    pub(super) expect: Vec<Expectation>,
+    pub(super) max_body: usize,
+    headers: HeaderMap,
+    key_header: Option<HeaderName>,
+}
+
+impl Request {
+    /// Reads the arguments of `http.*`.
+    pub(crate) fn parse(
+        kind: &str,
+        args: &Value,
+        mood: Mood,
+        sources: &Sources,
+        hidden: &mut Hidden,
+    ) -> Result<Self, ActionError> {
+        let fields = Fields::new(kind, args, KNOWN)?;
+        let method = method(&fields, mood)?;
+        let mut url = address(fields.required_text("url")?)?;
+        let query = fields.pairs("query")?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization(&fields, hidden)? {
+            headers.insert(AUTHORIZATION, value);
+        }
+        // After `auth`, so that a header written out wins.
+        let mut own = HeaderMap::new();
+        for (name, value) in fields.pairs("headers")? {
+            let (name, value) = header(&name, &value)?;
+            own.append(name, value);
+        }
+        for name in own.keys() {
+            headers.remove(name);
+        }
+        headers.extend(own);
+        let expect = match fields.list("expect")? {
+            Some(lines) => Expectation::parse_all(lines)?,
+            None => Expectation::default_list(),
+        };
+        let max_body = fields.whole("max_body")?.unwrap_or(MAX_BODY);
+        if max_body > LARGEST_MAX_BODY {
+            return Err(fields.wrong("max_body", "at most 64 MiB"));
+        }
+        let timeout = fields.whole("timeout_ms")?.map(Duration::from_millis);
+        Ok(Self {
+            mood,
+            key_header: key_header(&fields, mood, &method)?,
+            body: Body::parse(&fields, sources)?,
+            method,
+            url,
+            headers,
+            timeout: timeout.unwrap_or(TIMEOUT),
+            expect,
+            max_body: usize::try_from(max_body).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// The headers to send, with the action's key unless the script chose its own.
+    pub(super) fn headers_with_key(&self, key: &str) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        if let Some(name) = &self.key_header
+            && !key.is_empty()
+            && !headers.contains_key(name)
+        {
+            // A key that a script made of an event may hold anything.
+            let value = HeaderValue::from_str(key)
+                .or_else(|_| HeaderValue::from_str(&hex::encode(Sha256::digest(key))));
+            if let Ok(value) = value {
+                headers.insert(name, value);
+            }
+        }
+        if let Body::Bytes(_, Some(content_type)) = &self.body
+            && !headers.contains_key(CONTENT_TYPE)
+        {
+            headers.insert(CONTENT_TYPE, content_type.clone());
+        }
+        if matches!(self.body, Body::Multipart(_)) {
+            // Only the multipart body knows its boundary.
+            headers.remove(CONTENT_TYPE);
+        }
+        headers
+    }
+}
+
+fn method(fields: &Fields, mood: Mood) -> Result<Method, ActionError> {
+    let default = if mood == Mood::Tell { "POST" } else { "GET" };
+    let name = fields
+        .text("method")?
+        .unwrap_or(default)
+        .to_ascii_uppercase();
+    match Method::from_bytes(name.as_bytes()) {
+        Ok(Method::CONNECT) | Err(_) => Err(fields.wrong(
+            "method",
+            "GET, POST, PUT, PATCH, DELETE, HEAD or another HTTP method",
+        )),
+        Ok(method) => Ok(method),
+    }
+}
+
+/// The address never appears in an error: it may be a secret as a whole.
+fn address(text: &str) -> Result<Url, ActionError> {
+    let url = Url::parse(text).map_err(|error| {
+        config(format!(
+            "`url` is no address ({error}); expected http://… or https://…"
+        ))
+    })?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(config("`url` must begin with http:// or https://"));
+    }
+    Ok(url)
+}
+
+fn authorization(fields: &Fields, hidden: &mut Hidden) -> Result<Option<HeaderValue>, ActionError> {
+    let Some(auth) = fields.get("auth") else {
+        return Ok(None);
+    };
+    let auth = Fields::new("auth", auth, &["basic", "bearer"])?;
+    let value = match (auth.get("basic"), auth.text("bearer")?) {
+        (Some(basic), None) => {
+            let basic = Fields::new("auth.basic", basic, &["user", "password"])?;
+            let user = basic.required_text("user")?;
+            let password = basic.text("password")?.unwrap_or_default();
+            if user.contains(':') {
+                return Err(config("auth.basic: `user` must not contain a colon"));
+            }
+            hidden.add_basic(user, password);
+            format!("Basic {}", BASE64.encode(format!("{user}:{password}")))
+        }
+        (None, Some(token)) => format!("Bearer {token}"),
+        _ => return Err(config("auth: needs either `basic` or `bearer`")),
+    };
+    let (_, value) = header(AUTHORIZATION.as_str(), &value)?;
+    Ok(Some(value))
+}
+
+fn key_header(
+    fields: &Fields,
+    mood: Mood,
+    method: &Method,
+) -> Result<Option<HeaderName>, ActionError> {
+    let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let name = match fields.get("idempotency_header") {
+        None if mood == Mood::Tell && changes => "Idempotency-Key",
+        None | Some(Value::Bool(false)) => return Ok(None),
+        Some(_) => fields.text("idempotency_header")?.unwrap_or_default(),
+    };
+    if name.is_empty() {
+        return Ok(None);
+    }
+    HeaderName::from_bytes(name.as_bytes())
+        .map(Some)
+        .map_err(|_| fields.wrong("idempotency_header", "a header name or false"))
+}

@@ -1,0 +1,81 @@
+//! A performer over a temporary folder, with a secret, an attachment and a few commands.
+
+#![allow(dead_code)] // each test file uses its own part
+
+use bytes::Bytes;
+use porchlight_action::{CommandConfig, Performer, PerformerConfig};
+use porchlight_core::{ActionError, Receipt, Secret, Timestamp};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const SECRET: &str = "s3cr/et &key";
+pub const BLOB: &[u8] = b"\xFF\xD8 picture";
+
+pub struct Home {
+    pub performer: Arc<Performer>,
+    pub files: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+pub fn home() -> Home {
+    home_with(&[])
+}
+
+pub fn home_with(commands: &[(&str, &str)]) -> Home {
+    let folder = tempfile::tempdir().unwrap();
+    let files = folder.path().join("files");
+    let command = |script: &str| CommandConfig {
+        argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+        timeout: Duration::from_secs(20),
+        max_output: 1000,
+        dir: None,
+    };
+    let commands: HashMap<_, _> = commands
+        .iter()
+        .map(|(name, script)| ((*name).to_owned(), command(script)))
+        .collect();
+    let performer = Performer::new(PerformerConfig {
+        files: files.clone(),
+        commands,
+        secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
+        blobs: Arc::new(|hash| Ok((hash == "abc").then(|| Bytes::from_static(BLOB)))),
+        clock: Arc::new(|| Timestamp(1_800_000_000_000)),
+    })
+    .unwrap();
+    Home {
+        performer: Arc::new(performer),
+        files,
+        _folder: folder,
+    }
+}
+
+impl Home {
+    pub async fn perform(
+        &self,
+        kind: &str,
+        args: Value,
+        key: &str,
+    ) -> Result<Receipt, ActionError> {
+        let deadline = Duration::from_secs(30);
+        self.performer.perform(kind, &args, key, deadline).await
+    }
+
+    /// A new performer over the same folder: what a restart forgets is forgotten.
+    pub fn restarted(self) -> Self {
+        let performer = Performer::new(PerformerConfig {
+            files: self.files.clone(),
+            commands: HashMap::new(),
+            secrets: Arc::new(|_| None),
+            blobs: Arc::new(|_| Ok(None)),
+            clock: Arc::new(|| Timestamp(1_800_000_000_000)),
+        })
+        .unwrap();
+        Self {
+            performer: Arc::new(performer),
+            ..self
+        }
+    }
+}
