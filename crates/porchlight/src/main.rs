@@ -1,1 +1,71 @@
-fn main() {}
+//! Porchlight: takes webhooks, proves that each is genuine, writes it to disk, and hands it to
+//! scripts that decide what to do.
+//!
+//! This crate wires the others together: configuration, the dispatcher, the command line. It
+//! knows no protocol details; those live in the crates below.
+
+mod check;
+mod cli;
+mod config;
+mod dispatch;
+mod home;
+mod list;
+mod log;
+mod new;
+mod outgoing;
+mod output;
+mod request;
+mod run;
+mod scripts;
+mod send;
+
+use clap::Parser;
+use cli::{ActionsCommand, Cli, Command};
+use home::Home;
+use porchlight_core::Timestamp;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Tells what time it is.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How a command ends, as its exit code; see `--help`.
+pub enum Ending {
+    /// 0: done.
+    Done,
+    /// 1: a mistake in the configuration or a script, or nothing found. It has been told already.
+    Mistake,
+    /// 3: could not start, or the host was not reached; with the reason.
+    Failed(String),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(message) = log::start(&cli.log) {
+        output::complain(&message);
+        return ExitCode::from(2);
+    }
+    let home = Home::new(&cli.home.home);
+    let ending = match cli.command {
+        None => run::run(&home, &cli.run),
+        Some(Command::Run(args)) => run::run(&home, &args),
+        Some(Command::Check { json }) => check::check(&home, json),
+        Some(Command::Send(args)) => send::send(&home, &args),
+        Some(Command::Events(args)) => list::events(&home, &args),
+        Some(Command::Runs(args)) => list::runs(&home, &args),
+        Some(Command::Actions {
+            what: Some(ActionsCommand::Retry { id }),
+            ..
+        }) => list::retry(&home, id),
+        Some(Command::Actions { what: None, list }) => list::actions(&home, &list),
+        Some(Command::New { name }) => new::new(&home, &name),
+    };
+    match ending {
+        Ending::Done => ExitCode::SUCCESS,
+        Ending::Mistake => ExitCode::from(1),
+        Ending::Failed(message) => {
+            output::complain(&message);
+            ExitCode::from(3)
+        }
+    }
+}

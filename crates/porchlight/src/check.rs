@@ -1,0 +1,115 @@
+//! `porchlight check`: loads the configuration and all scripts, and reports every mistake at once.
+//!
+//! Nothing is started and nothing is written. For each webhook it says in one line what its proof
+//! covers and what not.
+
+use crate::config::Config;
+use crate::dispatch::system_clock;
+use crate::home::Home;
+use crate::scripts::Library;
+use crate::{Ending, output};
+use porchlight_core::{ActionError, Diagnostic, Severity};
+use porchlight_script::watch::scan;
+use porchlight_script::{Host, HostConfig, Limits, State};
+use std::sync::Arc;
+
+/// Checks the home.
+pub fn check(home: &Home, json: bool) -> Ending {
+    let mut problems = Vec::new();
+    let config = match Config::load(&home.dir) {
+        Ok(config) => {
+            problems.extend(config.warnings.iter().cloned());
+            Some(config)
+        }
+        Err(mistakes) => {
+            problems.extend(mistakes);
+            None
+        }
+    };
+    let scripts = check_scripts(home, config.as_ref(), &mut problems);
+    tell(&problems, json);
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .count();
+    if !json {
+        for webhook in config.iter().flat_map(|config| &config.webhooks) {
+            output::line(&format!(
+                "webhook {}: {}",
+                webhook.name,
+                webhook.preset.scheme.describe()
+            ));
+        }
+        output::line(&format!(
+            "{scripts} scripts, {} mistakes, {} warnings",
+            errors,
+            problems.len() - errors
+        ));
+    }
+    if errors == 0 {
+        Ending::Done
+    } else {
+        Ending::Mistake
+    }
+}
+
+/// Loads every script the way a start would; with a broken configuration, settings are empty.
+fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagnostic>) -> usize {
+    let host = Host::new(HostConfig {
+        scripts_dir: home.scripts(),
+        settings: config.map_or_else(|| serde_json::json!({}), |config| config.settings.clone()),
+        targets: config.map_or_else(
+            || serde_json::json!({}),
+            |config| config.targets.seen.clone().into(),
+        ),
+        limits: Limits::default(),
+        state: State::from(Vec::new()),
+        ask: Arc::new(|_, _, _| {
+            Err(ActionError::never(
+                "config",
+                "nothing is asked while checking",
+            ))
+        }),
+        clock: system_clock(),
+    });
+    let batch = match scan(&home.scripts(), &[]) {
+        Ok(batch) => batch,
+        Err(error) => {
+            problems.push(Diagnostic::error_in(
+                "scripts",
+                format!("can't be read: {error}"),
+            ));
+            return 0;
+        }
+    };
+    // Deeply nested scripts need more stack than the main thread has.
+    let loaded = std::thread::Builder::new()
+        .stack_size(porchlight_script::STACK_SIZE)
+        .spawn(move || {
+            let mut library = Library::new(host);
+            let report = library.apply(batch);
+            (report.problems, library.live().count())
+        });
+    match loaded.map(std::thread::JoinHandle::join) {
+        Ok(Ok((found, count))) => {
+            problems.extend(found);
+            count
+        }
+        _ => {
+            problems.push(Diagnostic::error_in("scripts", "checking them failed"));
+            0
+        }
+    }
+}
+
+fn tell(problems: &[Diagnostic], json: bool) {
+    if !json {
+        return output::diagnostics(problems);
+    }
+    for problem in problems {
+        match serde_json::to_string(problem) {
+            Ok(text) => _ = output::line(&text),
+            Err(error) => output::complain(&error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The command line, as people type it.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Takes webhooks, proves that each is genuine, writes it to disk, and hands it to scripts.
+///
+/// Without a command it runs the host in the current folder; the first run makes a home there.
+///
+/// Exit codes: 0 done, 1 a mistake in the configuration or a script (or nothing found), 2 the
+/// command line is wrong, 3 the host could not start or was not reached.
+#[derive(Parser)]
+#[command(name = "porchlight", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do; `run` when left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub home: Home,
+    /// What to log: error, warn, info, debug or trace, also by part: `info,porchlight_source=debug`.
+    #[arg(
+        long,
+        global = true,
+        env = "PORCHLIGHT_LOG",
+        value_name = "LEVELS",
+        default_value = "info"
+    )]
+    pub log: String,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// Where the home is.
+#[derive(Args, Clone)]
+pub struct Home {
+    /// The home folder: it holds porchlight.toml, scripts/ and data/.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    pub home: PathBuf,
+}
+
+/// What `run` takes.
+#[derive(Args, Clone, Default)]
+pub struct RunArgs {
+    /// Listen here instead of where porchlight.toml says.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Serve webhooks and run scripts (the default).
+    Run(RunArgs),
+    /// Load the configuration and all scripts, and report every mistake.
+    Check {
+        /// Print the mistakes as JSON, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sign a built-in sample or a file, post it to the running host, and show what it caused.
+    Send(SendArgs),
+    /// List the events that came in.
+    Events(ListArgs),
+    /// List what scripts did with them.
+    Runs(ListArgs),
+    /// List the actions that scripts decided on, or try a dead one again.
+    Actions {
+        /// `retry` tries a dead action again.
+        #[command(subcommand)]
+        what: Option<ActionsCommand>,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Start a script from a template: scripts/NAME.rhai.
+    New {
+        /// The script's name, without `.rhai`.
+        name: String,
+    },
+}
+
+/// What `actions` can do besides listing.
+#[derive(Subcommand)]
+pub enum ActionsCommand {
+    /// Try a dead action again, now.
+    Retry {
+        /// Its number in the list.
+        id: u64,
+    },
+}
+
+/// What `send` takes.
+#[derive(Args)]
+pub struct SendArgs {
+    /// A preset (its built-in sample is sent), or a file: a captured `.http` request, or a body.
+    #[arg(value_name = "PRESET|FILE")]
+    pub what: String,
+    /// Send to this webhook; needed when several use the preset, or none of the name.
+    #[arg(long, value_name = "NAME")]
+    pub webhook: Option<String>,
+    /// Send to the host at this address instead of where porchlight.toml says.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub to: Option<SocketAddr>,
+    /// Send a captured request as it is, with the signature that it has.
+    #[arg(long)]
+    pub as_is: bool,
+    /// Don't wait for what it causes.
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// What the lists take.
+#[derive(Args, Clone, Default)]
+pub struct ListArgs {
+    /// Show this one, whole.
+    pub id: Option<u64>,
+    /// Follow: go on with what comes in.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// JSON, one object a line; events are CloudEvents 1.0.
+    #[arg(long)]
+    pub json: bool,
+    /// The newest N.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+}

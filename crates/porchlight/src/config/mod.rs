@@ -1,0 +1,256 @@
+//! `porchlight.toml`: read once, checked whole, then never checked again.
+//!
+//! All mistakes are reported at once, each with line, column, caret and advice. Sizes and times
+//! carry units, secrets are a type that can't be printed, and a key that nobody knows is an error:
+//! a misspelt `secret` must not leave a gate open.
+
+mod reader;
+mod secret;
+pub mod targets;
+mod values;
+mod webhooks;
+
+use porchlight_core::{Diagnostic, Secret, Severity};
+use porchlight_source::Webhook;
+use reader::{Section, Source};
+use secret::SecretSource;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use targets::Targets;
+use values::to_json;
+
+/// The file's name in the home folder.
+pub const FILE: &str = "porchlight.toml";
+/// Where the server listens when nothing else is said: this machine only.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8480";
+
+/// The whole configuration.
+pub struct Config {
+    /// `[server]`.
+    pub server: Server,
+    /// `[journal]`.
+    pub journal: JournalConfig,
+    /// `[webhook.NAME]`.
+    pub webhooks: Vec<Webhook>,
+    /// `[light.NAME]`, `[message.NAME]` and their secrets.
+    pub targets: Targets,
+    /// `[command.NAME]`.
+    pub commands: HashMap<String, Command>,
+    /// `[settings.SCRIPT]`, as JSON.
+    pub settings: serde_json::Value,
+    /// `[limits]`.
+    pub limits: LimitsConfig,
+    /// Things that work, but probably not as meant.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// `[server]`: where and how to listen.
+pub struct Server {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// How long a sender may take for the request's head.
+    pub header_timeout: Duration,
+    /// How long a sender may take for the body.
+    pub body_timeout: Duration,
+    /// How many connections at once.
+    pub max_connections: usize,
+    /// How long requests and actions under way may take when the program is told to stop.
+    pub drain: Duration,
+}
+
+/// `[journal]`: how long things are remembered.
+pub struct JournalConfig {
+    /// Finished events older than this are forgotten.
+    pub keep: Duration,
+    /// The oldest finished events are forgotten when the journal is larger than this, in bytes.
+    pub max_size: u64,
+}
+
+/// `[command.NAME]`: a program that scripts may start.
+#[derive(Clone)]
+pub struct Command {
+    /// The program and its arguments; no shell reads them.
+    pub argv: Vec<String>,
+    /// How long it may run.
+    pub timeout: Duration,
+    /// How much of its output is kept, in bytes.
+    pub max_output: u64,
+    /// The folder that it runs in; the home folder unless said.
+    pub dir: Option<std::path::PathBuf>,
+}
+
+/// `[limits]`: what one run of a script may use.
+#[derive(Default)]
+pub struct LimitsConfig {
+    /// Operations of the script engine.
+    pub operations: Option<u64>,
+    /// Wall-clock time.
+    pub time: Option<Duration>,
+    /// Actions told.
+    pub actions: Option<u64>,
+}
+
+impl Config {
+    /// Reads `porchlight.toml` in the home folder.
+    ///
+    /// # Errors
+    /// Every mistake in it, in the order of the lines; or that it can't be read at all.
+    pub fn load(home: &Path) -> Result<Self, Vec<Diagnostic>> {
+        let path = home.join(FILE);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let problem = Diagnostic::error_in(FILE, format!("can't be read: {error}"));
+            vec![problem.with_help("`porchlight run` makes one in a folder that has none")]
+        })?;
+        let env = |name: &str| std::env::var(name).ok();
+        Self::parse(&text, home, &env)
+    }
+
+    /// Reads a configuration text; `home` is where secret files are, `env` looks up variables.
+    ///
+    /// # Errors
+    /// Every mistake in it, in the order of the lines.
+    pub fn parse(
+        text: &str,
+        home: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let source = Source::new(FILE, text);
+        let table = source.parse();
+        let root = Section::root(&source, &table);
+        let secrets = SecretSource { home, env };
+        let server = read_server(&root);
+        let config = Self {
+            journal: read_journal(&root),
+            webhooks: webhooks::read(&root, &secrets),
+            targets: Targets::read(&root, &secrets),
+            commands: read_commands(&root, home),
+            settings: root
+                .value("settings")
+                .map_or(serde_json::json!({}), |value| to_json(value.get_ref())),
+            limits: read_limits(&root),
+            server,
+            warnings: Vec::new(),
+        };
+        root.finish();
+        let problems = source.into_problems();
+        if problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+        {
+            return Err(problems);
+        }
+        Ok(Self {
+            warnings: problems,
+            ..config
+        })
+    }
+
+    /// The secret that a reference such as `light.porch.key` stands for.
+    pub fn secret(&self, reference: &str) -> Option<Secret> {
+        self.targets.secrets.get(reference).cloned()
+    }
+}
+
+fn read_server(root: &Section<'_>) -> Server {
+    let mut server = Server {
+        listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
+        header_timeout: Duration::from_secs(10),
+        body_timeout: Duration::from_secs(30),
+        max_connections: 1024,
+        drain: Duration::from_secs(10),
+    };
+    let Some(section) = root.section("server") else {
+        return server;
+    };
+    if let Some(text) = section.text("listen") {
+        match text.parse() {
+            Ok(address) => server.listen = address,
+            Err(_) => {
+                let span = section
+                    .value("listen")
+                    .map_or(section.span(), |value| value.span());
+                let help = "write an IP address and a port, such as \"127.0.0.1:8480\", or \"0.0.0.0:8480\" for the whole network";
+                section
+                    .source()
+                    .error(span, format!("`{text}` is no address to listen on"), help);
+            }
+        }
+    }
+    server.header_timeout = section
+        .duration("header_timeout")
+        .unwrap_or(server.header_timeout);
+    server.body_timeout = section
+        .duration("body_timeout")
+        .unwrap_or(server.body_timeout);
+    server.drain = section.duration("drain").unwrap_or(server.drain);
+    if let Some(number) = section.number("max_connections", 1..=100_000) {
+        server.max_connections = usize::try_from(number).unwrap_or(server.max_connections);
+    }
+    section.finish();
+    server
+}
+
+fn read_journal(root: &Section<'_>) -> JournalConfig {
+    // Thirty days answer "what happened last month?"; two gigabytes fit the smallest SD card in use.
+    let mut journal = JournalConfig {
+        keep: Duration::from_secs(30 * 86_400),
+        max_size: 2 << 30,
+    };
+    let Some(section) = root.section("journal") else {
+        return journal;
+    };
+    journal.keep = section.duration("keep").unwrap_or(journal.keep);
+    journal.max_size = section.size("max_size").unwrap_or(journal.max_size);
+    section.finish();
+    journal
+}
+
+fn read_commands(root: &Section<'_>, home: &Path) -> HashMap<String, Command> {
+    let mut commands = HashMap::new();
+    for (name, section) in root.named_sections("command") {
+        if section.value("argv").is_none() {
+            section.missing("argv", "[\"/usr/bin/program\", \"argument\"]");
+        }
+        let argv = section.texts("argv").unwrap_or_default();
+        if let (Some(value), true) = (
+            section.value("argv"),
+            argv.first().is_none_or(|program| program.is_empty()),
+        ) {
+            section.source().error(
+                value.span(),
+                "`argv` names no program",
+                "its first text is the program",
+            );
+        }
+        let command = Command {
+            argv: argv.into_iter().map(str::to_owned).collect(),
+            timeout: section
+                .duration("timeout")
+                .unwrap_or(Duration::from_secs(60)),
+            max_output: section.size("max_output").unwrap_or(64 << 10),
+            dir: Some(
+                section
+                    .text("dir")
+                    .map_or_else(|| home.to_owned(), |dir| home.join(dir)),
+            ),
+        };
+        section.finish();
+        commands.insert(name.to_owned(), command);
+    }
+    commands
+}
+
+fn read_limits(root: &Section<'_>) -> LimitsConfig {
+    let Some(section) = root.section("limits") else {
+        return LimitsConfig::default();
+    };
+    let limits = LimitsConfig {
+        operations: section.number("operations", 1_000..=10_000_000_000),
+        time: section.duration("time"),
+        actions: section.number("actions", 1..=10_000),
+    };
+    section.finish();
+    limits
+}

@@ -1,0 +1,379 @@
+//! The dispatcher: one loop that owns all mutable state and matches over [`Input`].
+//!
+//! It takes stored events, finds the handlers that subscribe to them, queues a job in the lane of
+//! each script, and hands finished runs to the committer. It performs nothing itself and never
+//! waits for a script, a disk or a lamp. Everything that it forgets in a crash is in the journal:
+//! at start it reads the unfinished events back through the same function that live ones take.
+//!
+//! Memory is bounded. When a lane's queue is full, or too many events are open, a job is not
+//! queued but *deferred*: its event stays unfinished in the journal, and the lane reads it back
+//! when it has room (see [`backlog`]).
+
+pub mod backlog;
+pub mod committer;
+pub mod lanes;
+mod waits;
+pub mod workers;
+
+use backlog::{Page, Purpose, Ran};
+use committer::Commit;
+use lanes::{Lanes, Offer};
+use porchlight_core::{Event, EventId, Run, Timestamp, Wait, WaitId};
+use porchlight_journal::{Ends, Journal};
+use porchlight_script::{Script, Subscriptions};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use waits::Waits;
+use workers::{Batch, Job, Work, Workers};
+
+/// Events held in memory at once; beyond it, jobs are deferred to the journal.
+const MAX_OPEN_EVENTS: usize = 8192;
+
+/// The scripts that are live, and who subscribes to what.
+pub struct ScriptSet {
+    /// The scripts, in the order that the subscriptions count them.
+    pub scripts: Vec<Arc<Script>>,
+    /// The index over their patterns.
+    pub subscriptions: Subscriptions,
+}
+
+impl ScriptSet {
+    /// Indexes these scripts.
+    pub fn new(scripts: Vec<Arc<Script>>) -> Self {
+        let subscriptions = Subscriptions::build(&scripts);
+        Self {
+            scripts,
+            subscriptions,
+        }
+    }
+}
+
+/// All that can happen to the dispatcher.
+pub enum Input {
+    /// The scripts changed: from now on these are live.
+    Scripts(Arc<ScriptSet>),
+    /// A worker finished one job.
+    Ran(Box<Finished>),
+    /// A worker is done with its batch; the lane may have the next.
+    LaneFree(String),
+    /// A run is in the journal.
+    Committed(Box<CommittedRun>),
+    /// Unfinished events, read back from the journal.
+    Page(Page),
+    /// Stop: no new jobs; answer when those under way are committed.
+    Stop(oneshot::Sender<()>),
+}
+
+/// One finished job.
+pub struct Finished {
+    /// What was to be done.
+    pub work: Work,
+    /// What came of it.
+    pub run: Run,
+}
+
+/// What the dispatcher needs to know of a committed run.
+pub struct CommittedRun {
+    /// The event that it belonged to, when it was a handler's run.
+    pub event: Option<EventId>,
+    /// The waits that it began.
+    pub waits: Vec<Wait>,
+    /// The waits that it cancelled.
+    pub cancelled: Vec<WaitId>,
+    /// The events that it emitted.
+    pub emitted: Vec<Event>,
+}
+
+/// An event some of whose jobs are not committed yet.
+#[derive(Default)]
+struct OpenEvent {
+    /// Jobs queued or running.
+    running: usize,
+    /// Runs handed to the committer and not yet confirmed.
+    committing: usize,
+    /// Whether one of these runs ticks the event off.
+    ticked_off: bool,
+}
+
+/// For whom an event is dispatched.
+#[derive(Clone, Copy)]
+enum Lookup<'a> {
+    /// For all scripts; it is new.
+    Live,
+    /// For all scripts, but not for the handlers that ran before the start.
+    Recovered(&'a Ran),
+    /// For one script that had deferred it, but not for the handlers that ran before the start.
+    Lane(&'a str, &'a Ran),
+}
+
+/// The loop's state.
+pub struct Dispatcher {
+    set: Arc<ScriptSet>,
+    lanes: Lanes,
+    open: HashMap<EventId, OpenEvent>,
+    waits: Waits,
+    journal: Journal,
+    workers: Workers,
+    commits: mpsc::UnboundedSender<Commit>,
+    uncommitted: usize,
+    backlog: backlog::Loader,
+    missed: Arc<backlog::Missed>,
+    /// The newest event at start: all up to it come from the journal, all after it live.
+    last_before_start: EventId,
+    clock: crate::Clock,
+    stopping: Option<oneshot::Sender<()>>,
+}
+
+/// What the dispatcher is made of.
+pub struct Parts {
+    /// Where unfinished events are read back from and finished ones are ticked off.
+    pub journal: Journal,
+    /// Where scripts run.
+    pub workers: Workers,
+    /// Where finished runs go. Unbounded in type, bounded in fact: a run in it belongs to an open
+    /// event or a wait under way, and those are bounded.
+    pub commits: mpsc::UnboundedSender<Commit>,
+    /// Reads pages of unfinished events.
+    pub backlog: backlog::Loader,
+    /// Tells of events that the receiver could not hand over.
+    pub missed: Arc<backlog::Missed>,
+    /// The waits that were open at start.
+    pub waits: Vec<Wait>,
+    /// The newest event at start: all up to it are recovered from the journal.
+    pub last_event: EventId,
+    /// What time it is.
+    pub clock: crate::Clock,
+}
+
+impl Dispatcher {
+    /// A dispatcher with no scripts yet; recovery begins with the first [`Input::Scripts`].
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            set: Arc::new(ScriptSet::new(Vec::new())),
+            lanes: Lanes::default(),
+            open: HashMap::new(),
+            waits: Waits::new(parts.waits),
+            journal: parts.journal,
+            workers: parts.workers,
+            commits: parts.commits,
+            uncommitted: 0,
+            backlog: parts.backlog,
+            missed: parts.missed,
+            last_before_start: parts.last_event,
+            clock: parts.clock,
+            stopping: None,
+        }
+    }
+
+    /// Runs until it was told to stop and all that was under way is committed.
+    pub async fn run(
+        mut self,
+        mut stored: mpsc::Receiver<Arc<Event>>,
+        mut inputs: mpsc::UnboundedReceiver<Input>,
+    ) {
+        let missed = Arc::clone(&self.missed);
+        let Some(Input::Scripts(set)) = inputs.recv().await else {
+            return;
+        };
+        self.set = set;
+        self.backlog.request(Purpose::Start {
+            after: 0,
+            to: self.last_before_start,
+        });
+        loop {
+            if self.is_stopped() {
+                return;
+            }
+            let timer = tokio::time::sleep(self.waits.until_next((self.clock)()));
+            tokio::select! {
+                biased;
+                input = inputs.recv() => match input {
+                    Some(input) => self.handle(input),
+                    None => return,
+                },
+                event = stored.recv(), if self.stopping.is_none() => match event {
+                    Some(event) => self.dispatch(&event, Lookup::Live),
+                    None => return,
+                },
+                () = timer => self.start_due_waits(),
+                () = missed.noticed() => self.recover_missed(),
+            }
+            self.feed_workers();
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        match input {
+            Input::Scripts(set) => self.set = set,
+            Input::Ran(finished) => self.commit(*finished),
+            Input::LaneFree(script) => self.lanes.set_free(&script),
+            Input::Committed(committed) => self.committed(*committed),
+            Input::Page(page) => self.take_page(page),
+            Input::Stop(done) => self.stopping = Some(done),
+        }
+    }
+
+    /// Queues a job for every handler that subscribes to the event and has not run on it.
+    fn dispatch(&mut self, event: &Arc<Event>, lookup: Lookup<'_>) {
+        let set = Arc::clone(&self.set);
+        let mut jobs: Vec<(&Arc<Script>, Vec<Job>)> = Vec::new();
+        for (script, handler) in set.subscriptions.matching(&event.kind) {
+            let script = &set.scripts[script];
+            if lookup.excludes(script, handler) {
+                continue;
+            }
+            let job = job(script, handler, event);
+            match jobs.iter_mut().find(|(known, _)| known.name == script.name) {
+                Some((_, jobs)) => jobs.push(job),
+                None => jobs.push((script, vec![job])),
+            }
+        }
+        let full = self.open.len() >= MAX_OPEN_EVENTS;
+        let mut queued = 0;
+        for (script, jobs) in jobs {
+            let count = jobs.len();
+            if let Lookup::Lane(name, _) = lookup {
+                jobs.into_iter().for_each(|job| self.lanes.push(name, job));
+                queued += count;
+            } else if self.lanes.offer(&script.name, jobs, event.id, full) == Offer::Queued {
+                queued += count;
+            }
+        }
+        if queued > 0 {
+            self.open.entry(event.id).or_default().running += queued;
+        } else if !self.open.contains_key(&event.id) && !self.lanes.is_deferred(event.id) {
+            self.journal.finish(event.id);
+        }
+    }
+
+    /// Hands a finished run to the committer, with the word whether its event is finished by it.
+    fn commit(&mut self, finished: Finished) {
+        let ends = match &finished.work {
+            Work::Wait(wait) => Ends {
+                event_finished: false,
+                wait: Some(wait.id),
+            },
+            Work::Handler(_) => Ends {
+                event_finished: self.job_ended(finished.run.event),
+                wait: None,
+            },
+        };
+        let handler_run = matches!(finished.work, Work::Handler(_));
+        self.uncommitted += 1;
+        _ = self.commits.send(Commit {
+            run: finished.run,
+            ends,
+            handler_run,
+        });
+    }
+
+    /// One job of this event has run; true when it was the last of all.
+    fn job_ended(&mut self, event: EventId) -> bool {
+        let Some(open) = self.open.get_mut(&event) else {
+            return false;
+        };
+        open.running = open.running.saturating_sub(1);
+        open.committing += 1;
+        open.ticked_off = open.running == 0 && !self.lanes.is_deferred(event);
+        open.ticked_off
+    }
+
+    fn committed(&mut self, committed: CommittedRun) {
+        self.uncommitted = self.uncommitted.saturating_sub(1);
+        if let Some(event) = committed.event {
+            self.commit_confirmed(event);
+        }
+        for id in committed.cancelled {
+            self.waits.cancel(id);
+            self.lanes.cancel_wait(id);
+        }
+        self.waits.extend(committed.waits);
+        for event in committed.emitted {
+            self.dispatch(&Arc::new(event), Lookup::Live);
+        }
+    }
+
+    fn commit_confirmed(&mut self, event: EventId) {
+        let Some(open) = self.open.get_mut(&event) else {
+            return;
+        };
+        open.committing = open.committing.saturating_sub(1);
+        if open.running > 0 || open.committing > 0 {
+            return;
+        }
+        let ticked_off = open.ticked_off;
+        self.open.remove(&event);
+        // The script that had deferred it may be gone since.
+        if !ticked_off && !self.lanes.is_deferred(event) {
+            self.journal.finish(event);
+        }
+    }
+
+    fn start_due_waits(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        for wait in self.waits.take_due((self.clock)()) {
+            let live = self
+                .set
+                .scripts
+                .iter()
+                .find(|script| script.name == wait.script);
+            self.lanes.push_wait(Job {
+                script: live.cloned(),
+                event: None,
+                work: Work::Wait(wait),
+            });
+        }
+    }
+
+    /// Gives every free lane with work to a worker, and every lane with room its backlog.
+    fn feed_workers(&mut self) {
+        if self.stopping.is_none() {
+            while let Some((script, jobs)) = self.lanes.next_batch() {
+                self.workers.give(Batch { script, jobs });
+            }
+            if let Some((script, oldest, to)) = self.lanes.wants_backlog(&self.backlog) {
+                let after = oldest.saturating_sub(1);
+                self.backlog.request(Purpose::Lane { script, after, to });
+            }
+        }
+    }
+
+    fn is_stopped(&mut self) -> bool {
+        if self.stopping.is_none() || self.lanes.any_busy() || self.uncommitted > 0 {
+            return false;
+        }
+        if let Some(done) = self.stopping.take() {
+            _ = done.send(());
+        }
+        true
+    }
+}
+
+fn job(script: &Arc<Script>, handler: usize, event: &Arc<Event>) -> Job {
+    Job {
+        script: Some(Arc::clone(script)),
+        event: Some(Arc::clone(event)),
+        work: Work::Handler(handler),
+    }
+}
+
+impl Lookup<'_> {
+    fn excludes(self, script: &Script, handler: usize) -> bool {
+        let ran = match self {
+            Self::Live => return false,
+            Self::Lane(name, _) if script.name != name => return true,
+            Self::Recovered(ran) | Self::Lane(_, ran) => ran,
+        };
+        let number = handler.to_string();
+        ran.iter()
+            .any(|(name, ran_handler)| *name == script.name && *ran_handler == number)
+    }
+}
+
+/// The journal's clock in the dispatcher's terms.
+pub fn system_clock() -> crate::Clock {
+    Arc::new(|| Timestamp::from_system_time(std::time::SystemTime::now()))
+}

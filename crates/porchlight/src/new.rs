@@ -1,0 +1,61 @@
+//! `porchlight new NAME`: a script to start from, which loads as it is.
+
+use crate::home::Home;
+use crate::{Ending, output};
+use std::io::Write;
+
+/// What a new script looks like. Everything in it works.
+const TEMPLATE: &str = r#"//! What this script does, in a sentence.
+
+// A value that porchlight.toml may set: [settings.NAME] greeting = "…"
+let greeting = setting("greeting", "hello", "What the log line begins with");
+
+// `*` is one part of an event type, `**` the rest: "xprotect.*", "rhombus.alert.**".
+on("**", |event| {
+    log::info(`${greeting}: ${event.type} from ${event.source} at ${event.time}`);
+
+    // Tell: happens after this run is stored, is retried, survives a restart.
+    // http::send("http://gate.lan/open");
+    // light::flash("porch", #{ color: "green", times: 3 });
+    // message::send("family", `${event.type} at ${event.time}`);
+
+    // Later: survives a restart too.
+    // later("5m", || light::off("porch"));
+});
+"#;
+
+/// Writes `scripts/NAME.rhai`; never over an existing file.
+pub fn new(home: &Home, name: &str) -> Ending {
+    let name = name.strip_suffix(".rhai").unwrap_or(name);
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
+        return Ending::Failed(format!(
+            "`{name}` is no script name; use letters, digits, - and _"
+        ));
+    }
+    let path = home.scripts().join(format!("{name}.rhai"));
+    if let Err(error) = std::fs::create_dir_all(home.scripts()) {
+        return Ending::Failed(format!(
+            "{} can't be made: {error}",
+            home.scripts().display()
+        ));
+    }
+    let text = TEMPLATE.replace("NAME", name);
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path);
+    match written.and_then(|mut file| file.write_all(text.as_bytes())) {
+        Ok(()) => {
+            output::line(&format!(
+                "wrote {}; edit it and save, it is live at once",
+                path.display()
+            ));
+            Ending::Done
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Ending::Failed(format!("{} is there already", path.display()))
+        }
+        Err(error) => Ending::Failed(format!("{} can't be written: {error}", path.display())),
+    }
+}

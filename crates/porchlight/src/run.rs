@@ -1,0 +1,342 @@
+//! `porchlight run`: puts the house together, serves until told to stop, and takes it apart again.
+//!
+//! The order matters. The journal opens first, since everything else needs it; the socket opens
+//! before the scripts are compiled, since events are safe in the journal until then; on the way
+//! down it is the other way round: no new requests, then no new runs, then the outbox, and the
+//! journal last.
+
+use crate::cli::RunArgs;
+use crate::config::Config;
+use crate::dispatch::backlog::{Loader, Missed};
+use crate::dispatch::committer::{self, Exits};
+use crate::dispatch::workers::{Tools, Workers};
+use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, system_clock};
+use crate::home::Home;
+use crate::outgoing::Outgoing;
+use crate::scripts::{Library, Report, remember};
+use crate::{Clock, Ending, output};
+use porchlight_action::{CommandConfig, Performer, PerformerConfig};
+use porchlight_core::{Diagnostic, Event, Severity};
+use porchlight_journal::{Journal, Retention};
+use porchlight_script::watch::{Batch, Watcher};
+use porchlight_script::{Host, HostConfig, Limits, State};
+use porchlight_source::http::{Receiver, ServeLimits, serve};
+use std::net::SocketAddr;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Events that may wait for the dispatcher; what doesn't fit is read back from the journal.
+const STORED_QUEUE: usize = 4096;
+
+/// Runs the host until it is told to stop.
+pub fn run(home: &Home, args: &RunArgs) -> Ending {
+    let first_run = match home.prepare() {
+        Ok(first_run) => first_run,
+        Err(message) => return Ending::Failed(message),
+    };
+    let config = match Config::load(&home.dir) {
+        Ok(config) => config,
+        Err(problems) => {
+            output::diagnostics(&problems);
+            output::complain(&mistakes(&problems));
+            return Ending::Mistake;
+        }
+    };
+    output::diagnostics(&config.warnings);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return Ending::Failed(format!("the system gives no threads: {error}")),
+    };
+    match runtime.block_on(serve_house(home, config, args.listen, first_run)) {
+        Ok(()) => Ending::Done,
+        Err(message) => Ending::Failed(message),
+    }
+}
+
+/// `3 mistakes; nothing was started`.
+fn mistakes(problems: &[Diagnostic]) -> String {
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .count();
+    let noun = if errors == 1 { "mistake" } else { "mistakes" };
+    format!(
+        "{errors} {noun} in {}; nothing was started",
+        crate::config::FILE
+    )
+}
+
+async fn serve_house(
+    home: &Home,
+    config: Config,
+    listen: Option<SocketAddr>,
+    first_run: bool,
+) -> Result<(), String> {
+    let clock = system_clock();
+    let address = listen.unwrap_or(config.server.listen);
+    let journal = open_journal(home, &config, &clock)?;
+    let reader = journal.reader().map_err(|error| error.to_string())?;
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("can't listen on {address}: {error}"))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let config = Arc::new(config);
+
+    let (stored_sender, stored) = mpsc::channel(STORED_QUEUE);
+    let (inputs, inputs_receiver) = mpsc::unbounded_channel();
+    let (commits, commits_receiver) = mpsc::unbounded_channel();
+    let missed = Arc::new(Missed::default());
+
+    let performer = Arc::new(performer(home, &config, &journal, &clock)?);
+    let outgoing = Arc::new(Outgoing::start(&journal, &performer, &clock));
+    let state = State::from(reader.state().map_err(|error| error.to_string())?);
+    let host = host(home, &config, state, performer, &clock);
+
+    let tools = Tools {
+        host: Arc::new(RwLock::new(host.clone())),
+        journal: journal.clone(),
+        inputs: inputs.clone(),
+        clock: Arc::clone(&clock),
+    };
+    let dispatcher = Dispatcher::new(Parts {
+        journal: journal.clone(),
+        workers: Workers::start(&tools)
+            .map_err(|error| format!("the system gives no threads: {error}"))?,
+        commits,
+        backlog: Loader::new(
+            journal.reader().map_err(|error| error.to_string())?,
+            inputs.clone(),
+        ),
+        missed: Arc::clone(&missed),
+        waits: reader.waits().map_err(|error| error.to_string())?,
+        last_event: reader.last_event_id().map_err(|error| error.to_string())?,
+        clock: Arc::clone(&clock),
+    });
+    let exits = Exits {
+        journal: journal.clone(),
+        outgoing: Arc::clone(&outgoing),
+        inputs: inputs.clone(),
+    };
+    let committer = tokio::spawn(committer::run(commits_receiver, exits));
+    let dispatcher = tokio::spawn(dispatcher.run(stored, inputs_receiver));
+
+    let receiver = Receiver::new(
+        journal.clone(),
+        Arc::clone(&clock),
+        Arc::new(move |event: Arc<Event>| missed.offer(&stored_sender, event)),
+    );
+    receiver.set_webhooks(config.webhooks.clone());
+    let stop = CancellationToken::new();
+    let limits = ServeLimits {
+        header: config.server.header_timeout,
+        body: config.server.body_timeout,
+        connections: config.server.max_connections,
+        drain: config.server.drain,
+        ..ServeLimits::default()
+    };
+    greet(home, &config, address, first_run);
+    let server = tokio::spawn(serve(listener, Arc::new(receiver), limits, stop.clone()));
+
+    let watcher = watch_scripts(home, host, journal.clone(), inputs.clone())?;
+    let looker = tokio::spawn(Arc::clone(&outgoing).look_for_open_actions());
+
+    stop_signal().await;
+    output::note(
+        "stopping: requests and actions under way are finished first (once more Ctrl-C: at once)",
+    );
+    let drain = config.server.drain;
+    let down = async {
+        stop.cancel();
+        _ = server.await;
+        let (done, stopped) = oneshot::channel();
+        _ = inputs.send(Input::Stop(done));
+        _ = tokio::time::timeout(drain, stopped).await;
+        drop(watcher);
+        looker.abort();
+        outgoing.drain(drain).await;
+        dispatcher.abort();
+        committer.abort();
+        journal.close().await;
+    };
+    tokio::select! {
+        () = down => output::note("stopped; everything is in the journal"),
+        () = stop_signal() => output::note("stopped at once; the journal goes on where it was at the next start"),
+    }
+    Ok(())
+}
+
+fn open_journal(home: &Home, config: &Config, clock: &Clock) -> Result<Journal, String> {
+    let options = porchlight_journal::Options {
+        retention: Retention {
+            max_age: Some(config.journal.keep),
+            max_bytes: Some(config.journal.max_size),
+        },
+        clock: Arc::clone(clock),
+        ..porchlight_journal::Options::default()
+    };
+    let journal = Journal::open(&home.data(), options).map_err(|error| error.to_string())?;
+    if let Some(salvaged) = journal.salvaged() {
+        output::complain(&salvaged.to_string());
+    }
+    Ok(journal)
+}
+
+fn performer(
+    home: &Home,
+    config: &Arc<Config>,
+    journal: &Journal,
+    clock: &Clock,
+) -> Result<Performer, String> {
+    let commands = config.commands.iter().map(|(name, command)| {
+        let command = CommandConfig {
+            argv: command.argv.clone(),
+            timeout: command.timeout,
+            max_output: command.max_output,
+            dir: command.dir.clone(),
+        };
+        (name.clone(), command)
+    });
+    let (secrets, journal) = (Arc::clone(config), journal.clone());
+    Performer::new(PerformerConfig {
+        files: home.files(),
+        commands: commands.collect(),
+        secrets: Arc::new(move |reference| secrets.secret(reference)),
+        blobs: Arc::new(move |hash| {
+            let reader = journal.reader().map_err(std::io::Error::other)?;
+            reader.blob(hash).map_err(std::io::Error::other)
+        }),
+        clock: Arc::clone(clock),
+    })
+    .map_err(|error| error.to_string())
+}
+
+fn host(
+    home: &Home,
+    config: &Config,
+    state: State,
+    performer: Arc<Performer>,
+    clock: &Clock,
+) -> Host {
+    let defaults = Limits::default();
+    let limits = Limits {
+        operations: config.limits.operations.unwrap_or(defaults.operations),
+        run_time: config.limits.time.unwrap_or(defaults.run_time),
+        actions: config
+            .limits
+            .actions
+            .and_then(|n| usize::try_from(n).ok())
+            .unwrap_or(defaults.actions),
+        ..defaults
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let ask = move |kind: &str, args: &serde_json::Value, left: Duration| {
+        runtime
+            .block_on(performer.perform(kind, args, "", left))
+            .map(|receipt| receipt.detail)
+    };
+    Host::new(HostConfig {
+        scripts_dir: home.scripts(),
+        settings: config.settings.clone(),
+        targets: config.targets.seen.clone().into(),
+        limits,
+        state,
+        ask: Arc::new(ask),
+        clock: Arc::clone(clock),
+    })
+}
+
+/// Watches the scripts folder; the first batch, with every file, comes at once. Scripts are compiled
+/// on a thread of their own, which has the stack that deeply nested ones need.
+fn watch_scripts(
+    home: &Home,
+    host: Host,
+    journal: Journal,
+    inputs: mpsc::UnboundedSender<Input>,
+) -> Result<Watcher, String> {
+    let runtime = tokio::runtime::Handle::current();
+    let (batches, loader) = std::sync::mpsc::channel::<Batch>();
+    let load = move || {
+        let mut library = Library::new(host);
+        let mut first = true;
+        for batch in loader {
+            let report = library.apply(batch);
+            tell(&report);
+            let set = match report.set {
+                Some(set) => set,
+                // The dispatcher waits for its first set, even when there is no script at all.
+                None if first => Arc::new(ScriptSet::new(Vec::new())),
+                None => continue,
+            };
+            runtime.block_on(remember(&journal, &set));
+            let count = set.scripts.len();
+            _ = inputs.send(Input::Scripts(set));
+            if std::mem::take(&mut first) {
+                output::note(&format!("ready: {count} scripts"));
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("scripts".to_owned())
+        .stack_size(porchlight_script::STACK_SIZE)
+        .spawn(load)
+        .map_err(|error| format!("the system gives no threads: {error}"))?;
+    Watcher::start(&home.scripts(), &[], move |batch| _ = batches.send(batch))
+        .map_err(|error| error.to_string())
+}
+
+fn tell(report: &Report) {
+    output::diagnostics(&report.problems);
+    for sentence in &report.sentences {
+        output::note(sentence);
+    }
+}
+
+fn greet(home: &Home, config: &Config, address: SocketAddr, first_run: bool) {
+    let dir = home.dir.canonicalize().unwrap_or_else(|_| home.dir.clone());
+    if first_run {
+        output::note(&format!(
+            "made a home in {} with fresh secrets in {}",
+            dir.display(),
+            crate::config::FILE
+        ));
+    }
+    output::note(&format!(
+        "porchlight {} listens on http://{address}",
+        env!("CARGO_PKG_VERSION")
+    ));
+    for webhook in &config.webhooks {
+        output::note(&format!(
+            "  webhook  http://{address}/webhook/{}  ({})",
+            webhook.name, webhook.preset.title
+        ));
+    }
+    output::note(&format!("  home     {}", dir.display()));
+    output::note("  scripts  scripts/*.rhai, live on save");
+    output::note("  data     data/porchlight.db (journal), data/files (what scripts write)");
+    if first_run && let Some(webhook) = config.webhooks.first() {
+        output::note(&format!("try: porchlight send {}", webhook.preset.name));
+    }
+}
+
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        _ = tokio::signal::ctrl_c().await;
+    }
+}

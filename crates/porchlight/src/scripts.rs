@@ -1,0 +1,179 @@
+//! The scripts folder as it is live: what changed is loaded, what is broken keeps its last good
+//! version, and the set is swapped as a whole.
+//!
+//! Start-up is a reload from nothing: the first batch holds every file. A changed library reloads
+//! the scripts that import it. A version is in the journal before it goes live, so that a wait
+//! which it begins can always run the code that began it.
+
+use crate::dispatch::ScriptSet;
+use porchlight_core::Diagnostic;
+use porchlight_core::units::format_duration;
+use porchlight_journal::{Journal, ScriptVersion};
+use porchlight_script::watch::{Batch, Content};
+use porchlight_script::{Host, Script};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a reload waits for the journal to take the new versions. A full disk must not keep a
+/// mended script from going live, so after this it goes live all the same.
+const STORE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// All scripts, live and broken.
+pub struct Library {
+    host: Host,
+    sources: BTreeMap<String, String>,
+    live: BTreeMap<String, Arc<Script>>,
+    broken: BTreeMap<String, Vec<Diagnostic>>,
+}
+
+/// What a batch of changes came to.
+pub struct Report {
+    /// The set that is live now; none when nothing changed in it.
+    pub set: Option<Arc<ScriptSet>>,
+    /// Sentences for the person at the terminal.
+    pub sentences: Vec<String>,
+    /// Mistakes and warnings.
+    pub problems: Vec<Diagnostic>,
+}
+
+impl Library {
+    /// An empty library.
+    pub fn new(host: Host) -> Self {
+        Self {
+            host,
+            sources: BTreeMap::new(),
+            live: BTreeMap::new(),
+            broken: BTreeMap::new(),
+        }
+    }
+
+    /// The live scripts, by name.
+    pub fn live(&self) -> impl Iterator<Item = &Arc<Script>> {
+        self.live.values()
+    }
+
+    /// Takes what the watcher saw.
+    pub fn apply(&mut self, batch: Batch) -> Report {
+        let mut report = Report {
+            set: None,
+            sentences: Vec::new(),
+            problems: Vec::new(),
+        };
+        let mut to_load = BTreeSet::new();
+        let mut changed = false;
+        for entry in batch.entries {
+            let path = entry.path;
+            if is_library(&path) {
+                to_load.extend(self.importers(&path));
+                continue;
+            }
+            match entry.content {
+                Content::Text(source) => {
+                    self.sources.insert(path.clone(), source);
+                    to_load.insert(path);
+                }
+                Content::Gone => {
+                    self.sources.remove(&path);
+                    self.broken.remove(&path);
+                    changed |= self.live.remove(&path).is_some();
+                    report.sentences.push(format!("unloaded {path}"));
+                }
+                Content::Unreadable { message } => {
+                    report
+                        .problems
+                        .push(Diagnostic::error_in(&format!("scripts/{path}"), message));
+                }
+            }
+        }
+        for path in to_load {
+            changed |= self.load(&path, &mut report);
+        }
+        if changed {
+            report.set = Some(Arc::new(ScriptSet::new(
+                self.live.values().cloned().collect(),
+            )));
+        }
+        report
+    }
+
+    fn load(&mut self, path: &str, report: &mut Report) -> bool {
+        let Some(source) = self.sources.get(path) else {
+            return false;
+        };
+        let started = Instant::now();
+        match self.host.load(path, source) {
+            Ok(script) => {
+                let verb = if self.live.contains_key(path) {
+                    "reloaded"
+                } else {
+                    "loaded"
+                };
+                let took = format_duration(started.elapsed());
+                let handlers = match script.handlers.len() {
+                    1 => "1 handler".to_owned(),
+                    count => format!("{count} handlers"),
+                };
+                report
+                    .sentences
+                    .push(format!("{verb} {path} ({handlers}) in {took}"));
+                report.problems.extend(script.warnings.iter().cloned());
+                self.broken.remove(path);
+                self.live.insert(path.to_owned(), Arc::new(script));
+                true
+            }
+            Err(problems) => {
+                report.sentences.push(if self.live.contains_key(path) {
+                    format!("{path} is broken; its last good version goes on running")
+                } else {
+                    format!("{path} is broken and not running")
+                });
+                report.problems.extend(problems.iter().cloned());
+                self.broken.insert(path.to_owned(), problems);
+                false
+            }
+        }
+    }
+
+    /// The scripts that use this library, and those that are broken, perhaps for want of it.
+    fn importers(&self, library: &str) -> Vec<String> {
+        let stem = library.strip_suffix(".rhai").unwrap_or(library);
+        let users = self.live.values().filter(|script| {
+            script
+                .imports
+                .iter()
+                .any(|import| import.strip_suffix(".rhai").unwrap_or(import) == stem)
+        });
+        users
+            .map(|script| script.name.clone())
+            .chain(self.broken.keys().cloned())
+            .collect()
+    }
+}
+
+/// Whether a path below `scripts/` is a library and not a script.
+fn is_library(path: &str) -> bool {
+    path.starts_with("lib/")
+}
+
+/// Puts the versions of all scripts of a set into the journal.
+pub async fn remember(journal: &Journal, set: &ScriptSet) {
+    let versions = set.scripts.iter().map(|script| {
+        let version = ScriptVersion {
+            hash: script.hash.clone(),
+            name: script.name.clone(),
+            sources: script.sources.clone(),
+        };
+        async move {
+            if let Err(error) = journal.remember_script(version).await {
+                tracing::error!(%error, script = script.name, "a script version can't be stored; its waits may not survive");
+            }
+        }
+    });
+    let all = futures_util::future::join_all(versions);
+    if tokio::time::timeout(STORE_DEADLINE, all).await.is_err() {
+        tracing::error!(
+            "the journal is too slow to store script versions; their waits may not survive"
+        );
+    }
+}
