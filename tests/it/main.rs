@@ -1,1 +1,21 @@
+//! Everything from outside: bytes in, actions out. Each test starts the real program in a home of
+//! its own, on a free port, and talks to it through real sockets and files.
 
+// A test that can't go on says so and stops: that is what `expect` does.
+#![allow(clippy::expect_used, clippy::print_stderr)]
+
+mod cli;
+mod config;
+mod crash;
+mod disk;
+mod examples;
+mod fake;
+mod flood;
+mod hostile;
+mod house;
+mod http;
+mod layering;
+mod overload;
+mod payloads;
+mod reload;
+mod scripts;

@@ -1,0 +1,169 @@
+//! The example homes are tests: their deliveries go in, their actions are compared.
+
+use super::fake::{Asked, Fake};
+use super::house::{House, eventually};
+use std::path::{Path, PathBuf};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples")
+        .join(name)
+}
+
+/// Starts an example home as it stands, with its outside addresses pointed at a fake server.
+fn start(name: &str, fake: &Fake) -> House {
+    let config =
+        std::fs::read_to_string(folder(name).join("porchlight.toml")).expect("configuration");
+    let here = |text: String| {
+        let mut text = text;
+        for outside in [
+            "http://wled-gate.lan",
+            "http://tickets.lan",
+            "https://ntfy.lan",
+            "http://gate.lan",
+            "https://api.mobileassistant.us",
+        ] {
+            text = text.replace(outside, &fake.url());
+        }
+        text
+    };
+    let mut house = House::furnish(&here(config), &[]);
+    for entry in std::fs::read_dir(folder(name).join("scripts"))
+        .expect("scripts")
+        .flatten()
+    {
+        let source = std::fs::read_to_string(entry.path()).expect("a script");
+        house.write_script(&entry.file_name().to_string_lossy(), &here(source));
+    }
+    house.restart();
+    house
+}
+
+/// Sends the preset's sample with the home's own secret.
+fn send(house: &House, what: &[&str]) {
+    let to = house.address.to_string();
+    let args: Vec<&str> = ["send"]
+        .iter()
+        .chain(what)
+        .copied()
+        .chain(["--to", &to])
+        .collect();
+    let output = house.porchlight(&args);
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn asked(fake: &Fake, path: &str) -> Asked {
+    eventually(path, || {
+        fake.asked()
+            .into_iter()
+            .find(|asked| asked.path.starts_with(path))
+    })
+}
+
+#[test]
+fn xprotect_flashes_a_light_and_opens_a_ticket() {
+    let fake = Fake::start();
+    let house = start("xprotect", &fake);
+    send(&house, &["xprotect"]);
+    let light = eventually("the light flashes", || {
+        fake.asked()
+            .into_iter()
+            .find(|asked| asked.method == "POST" && asked.path == "/json/state")
+    });
+    assert_eq!(light.json()["on"], true);
+    let ticket = asked(&fake, "/issues");
+    assert_eq!(ticket.method, "POST");
+    assert!(
+        ticket.json()["title"]
+            .as_str()
+            .is_some_and(|title| title.contains("External Event")),
+        "{:?}",
+        ticket.json()
+    );
+    assert!(ticket.header("idempotency-key").is_some());
+}
+
+#[test]
+fn rhombus_sends_a_message_with_the_summary() {
+    let fake = Fake::start();
+    let house = start("rhombus", &fake);
+    send(&house, &["rhombus"]);
+    let message = asked(&fake, "/");
+    assert_eq!(message.json()["topic"], "house");
+    assert!(
+        message.json()["message"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "{:?}",
+        message.json()
+    );
+    assert_eq!(house.wait_for_done(1).len(), 1);
+}
+
+#[test]
+fn platerecognizer_opens_the_gate_for_the_family_and_writes_down_visitors_with_their_picture() {
+    let fake = Fake::start();
+    let house = start("platerecognizer", &fake);
+    send(&house, &["platerecognizer"]);
+    let visitors = eventually("the visitor is written down", || house.file("visitors.csv"));
+    assert!(visitors.lines().count() == 1, "{visitors}");
+    eventually("the picture is saved", || {
+        let pictures = std::fs::read_dir(house.path().join("data/files/pictures")).ok()?;
+        pictures.flatten().find(|entry| {
+            std::fs::read(entry.path()).is_ok_and(|bytes| bytes.starts_with(&[0xff, 0xd8]))
+        })
+    });
+    assert!(fake.asked().is_empty(), "the gate stays shut for strangers");
+    let family = folder("platerecognizer").join("family.json");
+    send(
+        &house,
+        &[family.to_str().expect("a path"), "--webhook", "driveway"],
+    );
+    assert_eq!(asked(&fake, "/open").method, "POST");
+}
+
+#[test]
+fn connectit_writes_the_transcript_into_a_file_and_calls_the_api() {
+    let fake = Fake::start();
+    let house = start("connectit", &fake);
+    send(&house, &["connectit"]);
+    let call = asked(&fake, "/notes");
+    assert!(
+        call.json()["headline"].as_str().is_some(),
+        "{:?}",
+        call.json()
+    );
+    let transcript = eventually("the transcript is written", || {
+        let files = std::fs::read_dir(house.path().join("data/files/transcripts")).ok()?;
+        files.flatten().find_map(|entry| {
+            std::fs::read_to_string(entry.path())
+                .ok()
+                .filter(|text| !text.is_empty())
+        })
+    });
+    assert!(transcript.contains('\n'), "{transcript}");
+}
+
+#[test]
+fn every_example_home_passes_its_own_check() {
+    for name in ["xprotect", "rhombus", "platerecognizer", "connectit"] {
+        let home = folder(name);
+        let output = std::process::Command::new(super::house::PROGRAM)
+            .arg("check")
+            .arg("--home")
+            .arg(&home)
+            .output();
+        let output = output.expect("check runs");
+        assert!(
+            output.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(!home.join("data").exists(), "check writes nothing");
+    }
+}
