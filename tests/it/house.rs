@@ -145,12 +145,22 @@ impl House {
 
     /// `SIGTERM`; gives the exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let mut child = self.child.take().expect("it runs");
-        let pid = child.id().to_string();
+        self.ask_to_stop();
+        self.wait_until_ended()
+    }
+
+    /// `SIGTERM`.
+    pub fn ask_to_stop(&self) {
+        let pid = self.child.as_ref().expect("it runs").id().to_string();
         Command::new("kill")
             .args(["-TERM", &pid])
             .status()
             .expect("kill");
+    }
+
+    /// Waits until the program has ended by itself; gives the exit code.
+    pub fn wait_until_ended(&mut self) -> Option<i32> {
+        let mut child = self.child.take().expect("it runs");
         eventually("it ends", || child.try_wait().expect("wait")).code()
     }
 

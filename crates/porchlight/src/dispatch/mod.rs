@@ -181,6 +181,7 @@ impl Dispatcher {
             after: 0,
             to: self.last_before_start,
         });
+        let mut receiving = true;
         loop {
             if self.is_stopped() {
                 return;
@@ -192,9 +193,10 @@ impl Dispatcher {
                     Some(input) => self.handle(input),
                     None => return,
                 },
-                event = stored.recv(), if self.stopping.is_none() => match event {
+                event = stored.recv(), if receiving && self.stopping.is_none() => match event {
                     Some(event) => self.dispatch(&event, Lookup::Live),
-                    None => return,
+                    // The receiver ends first when the host stops; runs and waits go on.
+                    None => receiving = false,
                 },
                 () = timer => self.start_due_waits(),
                 () = missed.noticed() => self.recover_missed(),
