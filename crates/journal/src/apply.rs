@@ -25,6 +25,11 @@ fn next(counter: &mut u64) -> u64 {
     id
 }
 
+/// From where on a run's actions stand.
+fn first_action(committed: &Committed) -> ActionId {
+    committed.actions.first().map_or(0, |(id, _)| *id)
+}
+
 /// What the operation's caller is told once the batch is on disk.
 pub(crate) enum Answer {
     Appended(Appended),
@@ -122,7 +127,8 @@ impl Batch<'_> {
         Ok(prepared.committed(&ids))
     }
 
-    /// What the first commit of the same run returned, if there was one.
+    /// What the first commit of the same run returned, if there was one, as far as it is still to
+    /// be done.
     fn recorded(&self, prepared: &Prepared) -> Result<Option<Committed>> {
         let run = &prepared.run;
         let id: Option<u64> = self
@@ -137,7 +143,23 @@ impl Batch<'_> {
             .optional()?;
         let Some(id) = id else { return Ok(None) };
         match reader::committed(self.connection, id) {
-            Ok(committed) => Ok(Some(committed)),
+            Ok(mut committed) => {
+                // Those that ended since must not be performed again.
+                let open: Vec<ActionId> = self
+                    .connection
+                    .prepare_cached(
+                        "SELECT id FROM actions WHERE run = ?1 AND status = 0 AND id >= ?2",
+                    )?
+                    .query_map(
+                        (id.cast_signed(), first_action(&committed).cast_signed()),
+                        |row| get_id(row, 0),
+                    )?
+                    .collect::<Result<_>>()?;
+                committed
+                    .actions
+                    .retain(|(action, _)| open.contains(action));
+                Ok(Some(committed))
+            }
             Err(ReadError::Database(error)) => Err(error),
             Err(other) => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(other))),
         }

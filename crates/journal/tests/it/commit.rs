@@ -117,6 +117,28 @@ async fn committing_a_run_again_stores_nothing_and_answers_the_same() {
 }
 
 #[tokio::test]
+async fn committing_a_run_again_does_not_hand_out_actions_that_ended() {
+    let home = tempfile::tempdir().unwrap();
+    let journal = open(home.path());
+    journal.append(event("a"), vec![], None).await.unwrap();
+    let mut decided = run(1, "gate.rhai", "0");
+    decided.actions = vec![action("a"), action("b"), action("c")];
+    let first = journal.commit(decided.clone(), FINISHED).await.unwrap();
+    let ended = Settlement::Dead {
+        error: ActionError::never("test", "for good"),
+    };
+    let (a, b) = (first.actions[0].0, first.actions[1].0);
+    let done = Settlement::Done(Receipt {
+        summary: "200".into(),
+        detail: json!(null),
+    });
+    journal.settle(a, done, 1).await.unwrap();
+    journal.settle(b, ended, 1).await.unwrap();
+    let again = journal.commit(decided, FINISHED).await.unwrap();
+    assert_eq!(again.actions, first.actions[2..]);
+}
+
+#[tokio::test]
 async fn a_wait_is_consumed_by_its_run_and_its_number_never_comes_again() {
     let home = tempfile::tempdir().unwrap();
     let journal = open(home.path());
