@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 
 /// How long to wait for what the event causes.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long to wait for the first run. The journal ticks an event off late when no handler has work
+/// with it, so that can't be told from a slow script.
+const PATIENCE_FOR_FIRST: Duration = Duration::from_secs(2);
 /// How often the journal is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -214,6 +217,10 @@ fn show(
     let started = Instant::now();
     let (_never, pause) = std::sync::mpsc::channel::<()>();
     while !has_ended(&reader, event)? {
+        if started.elapsed() > PATIENCE_FOR_FIRST && reader.runs_of_event(event)?.is_empty() {
+            line("  nothing has run on it; no script subscribes to it, or one is still at work");
+            return Ok(());
+        }
         if started.elapsed() > PATIENCE {
             line("  not all of it has ended; see `porchlight runs` and `porchlight actions`");
             break;
