@@ -7,7 +7,7 @@ use crate::claims::Claims;
 use crate::prepare::{Prepared, RunIds, action_key};
 use crate::queue::Op;
 use crate::rows::{EventRow, get_id, to_json};
-use crate::{Appended, Blob, Committed, ReadError, ScriptVersion, reader};
+use crate::{Appended, Blob, Committed, ReadError, ScriptVersion, reader, schema};
 use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId};
 use rusqlite::{Connection, OptionalExtension, Result};
 
@@ -110,13 +110,14 @@ impl Batch<'_> {
             events.push(self.insert_event(event)?);
         }
         let ids = RunIds {
+            home: schema::get_meta(self.connection, schema::meta::HOME)?,
             run,
             first_action: self.counters.action,
             waits: self.insert_waits(run, prepared)?,
             events,
         };
         self.insert_run(&ids, prepared)?;
-        self.insert_actions(run, prepared)?;
+        self.insert_actions(&ids, prepared)?;
         for write in &prepared.run.state {
             self.write_state(write)?;
         }
@@ -197,7 +198,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn insert_actions(&mut self, run: u64, prepared: &Prepared) -> Result<()> {
+    fn insert_actions(&mut self, ids: &RunIds, prepared: &Prepared) -> Result<()> {
         for (index, (action, args)) in (0..).zip(prepared.run.actions.iter().zip(&prepared.args)) {
             let named = (!action.key.is_empty()).then(|| action.key.clone());
             let id = next(&mut self.counters.action);
@@ -209,13 +210,13 @@ impl Batch<'_> {
                 )?
                 .execute((
                     id.cast_signed(),
-                    run.cast_signed(),
+                    ids.run.cast_signed(),
                     prepared.run.started.0,
                     action.expires.0,
                     action.retries,
                     &action.kind,
                     &action.lane,
-                    named.unwrap_or_else(|| action_key(run, index)),
+                    named.unwrap_or_else(|| action_key(ids.home, ids.run, index)),
                     &action.title,
                     args,
                 ))?;

@@ -58,9 +58,7 @@ impl Prepared {
         Committed {
             run: ids.run,
             actions: actions
-                .map(|(index, action)| {
-                    (ids.first_action + index, self.keyed(ids.run, index, action))
-                })
+                .map(|(index, action)| (ids.first_action + index, self.keyed(ids, index, action)))
                 .collect(),
             waits: ids
                 .waits
@@ -80,10 +78,10 @@ impl Prepared {
         }
     }
 
-    fn keyed(&self, run: u64, index: u64, action: &Action) -> Action {
+    fn keyed(&self, ids: &RunIds, index: u64, action: &Action) -> Action {
         let mut action = action.clone();
         if action.key.is_empty() {
-            action.key = action_key(run, index);
+            action.key = action_key(ids.home, ids.run, index);
         }
         action
     }
@@ -91,13 +89,15 @@ impl Prepared {
 
 /// The numbers that the writer gave to a run's rows.
 pub(crate) struct RunIds {
+    pub(crate) home: u64,
     pub(crate) run: u64,
     pub(crate) first_action: u64,
     pub(crate) waits: Vec<u64>,
     pub(crate) events: Vec<EventId>,
 }
 
-/// The idempotency key of an action that named none.
-pub(crate) fn action_key(run: u64, index: u64) -> String {
-    format!("{run}:{index}")
+/// The idempotency key of an action that named none. Runs are numbered anew in a fresh journal, so
+/// the key begins with the journal's own number.
+pub(crate) fn action_key(home: u64, run: u64, index: u64) -> String {
+    format!("{home:08x}:{run}:{index}")
 }

@@ -98,6 +98,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
         hash TEXT NOT NULL,
         PRIMARY KEY(event, hash)) WITHOUT ROWID;
      CREATE INDEX blob_refs_by_hash ON blob_refs(hash);",
+    // Version 3: a number of its own for each journal, so that idempotency keys never repeat.
+    "INSERT INTO meta(name, value) VALUES('home', random() & 4294967295);",
 ];
 
 /// The newest version that this program knows.
@@ -117,6 +119,8 @@ pub(crate) mod meta {
     pub(crate) const FIRST_PENDING: &str = "first_pending";
     /// No action below this is open.
     pub(crate) const FIRST_OPEN: &str = "first_open";
+    /// A random number that tells this journal's idempotency keys from those of any other.
+    pub(crate) const HOME: &str = "home";
     /// How often another process changed something that the host must look at.
     pub(crate) const FOREIGN: &str = "foreign";
 }

@@ -47,7 +47,9 @@ async fn a_run_is_stored_with_everything_that_it_decided() {
     let done = journal.commit(decided.clone(), FINISHED).await.unwrap();
 
     let keys: Vec<&str> = done.actions.iter().map(|(_, a)| a.key.as_str()).collect();
-    assert_eq!((done.run, keys), (1, vec!["1:0", "mine"]));
+    let (random, number) = keys[0].split_once(':').unwrap();
+    assert!(random.len() == 8 && random.bytes().all(|b| b.is_ascii_hexdigit()));
+    assert_eq!((done.run, number, keys[1]), (1, "1:0", "mine"));
     assert_eq!(done.waits[0].content, decided.waits[0]);
     assert_eq!(done.emitted[0].id, 2);
     journal.close().await;
@@ -275,4 +277,24 @@ async fn a_script_version_is_remembered_by_its_hash() {
     let reader = journal.reader().unwrap();
     assert_eq!(reader.script("h").unwrap(), Some(version));
     assert_eq!(reader.script("other").unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_fresh_journal_never_repeats_the_keys_of_another() {
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let home = tempfile::tempdir().unwrap();
+        for id in 1..=2 {
+            let journal = open(home.path());
+            let text = format!("event {id}");
+            journal.append(event(&text), vec![], None).await.unwrap();
+            let mut decided = run(id, "gate.rhai", "0");
+            decided.actions = vec![action("a")];
+            let done = journal.commit(decided, FINISHED).await.unwrap();
+            keys.push(done.actions[0].1.key.clone());
+            journal.close().await;
+        }
+    }
+    assert_eq!(keys[0].split(':').next(), keys[1].split(':').next());
+    assert_ne!(keys[0], keys[2], "the first actions of two homes");
 }
