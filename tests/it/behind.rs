@@ -158,3 +158,44 @@ fn a_stop_waits_for_the_script_that_is_at_work() {
     house.wait_for_runs(2);
     assert_each_once(&held.counts(), 2);
 }
+
+#[test]
+fn send_says_soon_that_nothing_ran() {
+    let house = House::start(
+        &gate_config(),
+        &[("other.rhai", "on(\"other.*\", |event| {});")],
+    );
+    std::fs::write(house.path().join("body.json"), "{\"type\":\"opened\"}").expect("a body");
+    let body = house.path().join("body.json");
+    let address = house.address.to_string();
+    let started = std::time::Instant::now();
+    let output = house.porchlight(&[
+        "send",
+        body.to_str().expect("UTF-8"),
+        "--webhook",
+        "gate",
+        "--to",
+        &address,
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("no script subscribes"), "{text}");
+    assert!(!text.contains("not all of it has ended"), "{text}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(12));
+}
+
+#[test]
+fn large_events_beside_a_stuck_script_do_not_fill_the_memory() {
+    let held = Held::start();
+    let house = House::start(&gate_config(), &[("slow.rhai", &asking(&held, "slow", 1))]);
+    let picture = "x".repeat(2 << 20);
+    for n in 0..150 {
+        house.post_ok(&format!(
+            "{{\"type\":\"opened\",\"n\":{n},\"picture\":\"{picture}\"}}"
+        ));
+    }
+    let resident = house.resident_bytes();
+    assert!(resident < 150 << 20, "{} MiB", resident >> 20);
+    held.let_go();
+    house.wait_for_runs(150);
+    assert_each_once(&held.counts(), 150);
+}

@@ -149,6 +149,17 @@ impl House {
         self.wait_until_ended()
     }
 
+    /// The memory that the program holds.
+    pub fn resident_bytes(&self) -> u64 {
+        let pid = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.trim().parse::<u64>().ok())
+            .expect("a number")
+            * 1024
+    }
+
     /// `SIGTERM`.
     pub fn ask_to_stop(&self) {
         let pid = self.child.as_ref().expect("it runs").id().to_string();

@@ -8,15 +8,19 @@
 
 use super::{Dispatcher, Input, Lookup};
 use porchlight_core::{Event, EventId};
-use porchlight_journal::Reader;
+use porchlight_journal::{ReadError, Reader};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
-/// Events in one page.
+/// Events in one page, at most; fewer when they are large.
 const PAGE: usize = 256;
+/// A page ends once its bodies have this many bytes.
+const PAGE_BYTES: usize = 4 << 20;
+/// Events read at once.
+const STEP: usize = 16;
 
 /// Why a page is read.
 #[derive(Clone, Debug)]
@@ -50,9 +54,12 @@ pub enum Purpose {
 pub(super) type Ran = Vec<(String, String)>;
 
 /// Unfinished events, each with the handlers that have run on it already.
+type Unfinished = Vec<(Arc<Event>, Ran)>;
+
+/// What was read.
 pub struct Page {
     purpose: Purpose,
-    events: Vec<(Arc<Event>, Ran)>,
+    events: Unfinished,
     /// The journal had no more.
     exhausted: bool,
     /// The read failed and is tried again.
@@ -107,18 +114,11 @@ fn read(reader: &Reader, purpose: Purpose) -> Page {
     let (Purpose::Start { after, .. }
     | Purpose::Missed { after, .. }
     | Purpose::Lane { after, .. }) = &purpose;
-    let events = reader.pending_events(*after, PAGE).and_then(|events| {
-        let with_runs = events.into_iter().map(|event| {
-            let ran = reader.handlers_run(event.id)?;
-            Ok((Arc::new(event), ran))
-        });
-        with_runs.collect::<Result<Vec<_>, _>>()
-    });
-    match events {
-        Ok(events) => Page {
-            exhausted: events.len() < PAGE,
+    match read_events(reader, *after) {
+        Ok((events, exhausted)) => Page {
             purpose,
             events,
+            exhausted,
             failed: false,
         },
         Err(error) => {
@@ -131,6 +131,25 @@ fn read(reader: &Reader, purpose: Purpose) -> Page {
             }
         }
     }
+}
+
+/// The next unfinished events, and whether there were no more.
+fn read_events(reader: &Reader, mut after: EventId) -> Result<(Unfinished, bool), ReadError> {
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    while events.len() < PAGE && bytes < PAGE_BYTES {
+        let step = reader.pending_events(after, STEP)?;
+        let last = step.len() < STEP;
+        for event in step {
+            after = event.id;
+            bytes += event.data.len();
+            let ran = reader.handlers_run(event.id)?;
+            events.push((Arc::new(event), ran));
+        }
+        if last {
+            return Ok((events, true));
+        }
+    }
+    Ok((events, false))
 }
 
 /// Notes events that the dispatcher's queue had no room for: eight bytes each, where a queue

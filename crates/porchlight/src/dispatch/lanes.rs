@@ -12,6 +12,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// Jobs that one script may have waiting in memory.
 const MAX_QUEUED: usize = 256;
+/// Bytes of event bodies that one script may have waiting in memory: a body may carry pictures.
+const MAX_QUEUED_BYTES: usize = 8 << 20;
 /// Jobs that a worker takes at once: fewer hand-overs, and still short turns.
 const BATCH: usize = 32;
 
@@ -27,9 +29,22 @@ pub enum Offer {
 #[derive(Default)]
 struct Lane {
     queue: VecDeque<Job>,
+    /// The bodies of the queue's events; one counts for each of its jobs.
+    bytes: usize,
     busy: bool,
     /// The events that are not in the queue and must be read from the journal.
     deferred: BTreeSet<EventId>,
+}
+
+impl Lane {
+    /// Whether less than this part of its bounds is used.
+    fn has_room(&self, part: usize) -> bool {
+        self.queue.len() < MAX_QUEUED / part && self.bytes < MAX_QUEUED_BYTES / part
+    }
+}
+
+fn size(job: &Job) -> usize {
+    job.event.as_ref().map_or(0, |event| event.data.len())
 }
 
 /// All lanes, by script name.
@@ -46,7 +61,7 @@ impl Lanes {
     /// Offers the jobs of one script on one event. `full`: too many events are open already.
     pub fn offer(&mut self, script: &str, jobs: Vec<Job>, event: EventId, full: bool) -> Offer {
         let lane = self.lanes.entry(script.to_owned()).or_default();
-        if !lane.deferred.is_empty() || full || lane.queue.len() >= MAX_QUEUED {
+        if !lane.deferred.is_empty() || full || !lane.has_room(1) {
             lane.deferred.insert(event);
             self.lagging.insert(script.to_owned());
             return Offer::Deferred;
@@ -71,6 +86,7 @@ impl Lanes {
         if lane.queue.is_empty() && !lane.busy {
             self.ready.push_back(name.to_owned());
         }
+        lane.bytes += size(&job);
         lane.queue.push_back(job);
     }
 
@@ -83,7 +99,9 @@ impl Lanes {
             let count = lane.queue.len().min(BATCH);
             if count > 0 {
                 lane.busy = true;
-                return Some((name, lane.queue.drain(..count).collect()));
+                let jobs: Vec<Job> = lane.queue.drain(..count).collect();
+                lane.bytes -= jobs.iter().map(size).sum::<usize>();
+                return Some((name, jobs));
             }
         }
         None
@@ -124,8 +142,7 @@ impl Lanes {
         self.lagging.iter().find_map(|name| {
             let lane = self.lanes.get(name)?;
             let (oldest, newest) = (lane.deferred.first()?, lane.deferred.last()?);
-            let room = lane.queue.len() <= MAX_QUEUED / 2;
-            room.then(|| (name.clone(), *oldest, *newest))
+            lane.has_room(2).then(|| (name.clone(), *oldest, *newest))
         })
     }
 
