@@ -54,6 +54,7 @@ fn host_in(dir: &Path, limits: Limits, asked: Asked) -> Host {
             "light": {
                 "porch": {"driver": "wled", "url": "http://10.0.0.5"},
                 "hall": {"driver": "hue", "url": "https://10.0.0.2", "key": {"$secret": "light.hall.key"}, "id": "abc"},
+                "room": {"driver": "hue", "url": "https://10.0.0.2", "key": {"$secret": "light.room.key"}, "id": "abc", "resource": "grouped_light"},
                 "gate": {"driver": "homeassistant", "url": "http://10.0.0.3:8123", "token": {"$secret": "light.gate.token"}, "entity": "light.gate"},
             },
             "message": {
@@ -291,6 +292,11 @@ fn a_flash_of_wled_puts_the_lamp_back_also_after_a_restart() {
             back.actions[0].args["json"],
             json!({"on": true, "bri": 20, "seg": [{"id": 0, "fx": 0}]})
         );
+        assert_eq!(
+            back.actions[0].expires,
+            Timestamp(NOW.0 + 3_600_000),
+            "a lamp that is away for a while must not go on blinking for ever"
+        );
     });
 }
 
@@ -306,6 +312,11 @@ fn hue_times_its_flash_itself_and_home_assistant_is_toggled() {
         "json": {"signaling": {"signal": "on_off_color", "duration": 5000, "colors": [{"xy": {"x": 0.6401, "y": 0.33}}]}}})
     );
     assert!(hue.waits.is_empty());
+    let room = ok(run("on(\"**\", |event| light::on(\"room\"));"));
+    assert_eq!(
+        room.actions[0].args["url"],
+        "https://10.0.0.2/clip/v2/resource/grouped_light/abc"
+    );
     let ha = ok(run(
         "on(\"**\", |event| light::flash(\"gate\", #{ times: 2 }));",
     ));
@@ -698,9 +709,16 @@ fn bombs_end_as_a_limit() {
         "let b = blob(100000000);",
         "deep(1)",
     ] {
-        let run = run(&format!(
-            "fn deep(n) {{ deep(n + 1) }}\non(\"**\", |event| {{ {body}; }});"
-        ));
+        let source = format!("fn deep(n) {{ deep(n + 1) }}\non(\"**\", |event| {{ {body}; }});");
+        let run = on_big_stack(move || {
+            let limits = Limits {
+                run_time: Duration::from_secs(1),
+                ..Limits::default()
+            };
+            let home = home_with(&[], limits);
+            let script = home.host.load("gate.rhai", &source).unwrap();
+            home.host.run(&script, 0, &event("a", json!({})), NOW)
+        });
         assert!(
             matches!(run.outcome, Outcome::Limit { .. }),
             "{body}: {:?}",
