@@ -2,27 +2,8 @@
 
 use crate::home::Home;
 use crate::{Ending, output};
+use porchlight_script::DEFAULT_TEMPLATE;
 use std::io::Write;
-
-/// What a new script looks like. Everything in it works.
-const TEMPLATE: &str = r#"//! What this script does, in a sentence.
-
-// A value that porchlight.toml may set: [settings.NAME] greeting = "…"
-let greeting = setting("greeting", "hello", "What the log line begins with");
-
-// `*` is one part of an event type, `**` the rest: "xprotect.*", "rhombus.alert.**".
-on("**", |event| {
-    log::info(`${greeting}: ${event.type} from ${event.source} at ${event.time}`);
-
-    // Tell: happens after this run is stored, is retried, survives a restart.
-    // http::send("http://gate.lan/open");
-    // light::flash("porch", #{ color: "green", times: 3 });
-    // message::send("family", `${event.type} at ${event.time}`);
-
-    // Later: survives a restart too.
-    // later("5m", || light::off("porch"));
-});
-"#;
 
 /// Writes `scripts/NAME.rhai`; never over an existing file.
 pub fn new(home: &Home, name: &str) -> Ending {
@@ -40,7 +21,7 @@ pub fn new(home: &Home, name: &str) -> Ending {
             home.scripts().display()
         ));
     }
-    let text = TEMPLATE.replace("NAME", name);
+    let text = DEFAULT_TEMPLATE.text.replace("NAME", name);
     let written = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)

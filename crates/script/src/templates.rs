@@ -18,7 +18,7 @@ pub const DEFAULT_TEMPLATE: &Template = &TEMPLATES[0];
 pub const TEMPLATES: &[Template] = &[
     Template {
         name: "empty",
-        summary: "one handler that logs what came in",
+        summary: "one handler that logs what came in, and what else it could do",
         text: include_str!("../templates/empty.rhai"),
     },
     Template {
