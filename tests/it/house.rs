@@ -250,9 +250,10 @@ impl House {
         answer.json()["event"].as_u64().expect("an id")
     }
 
-    /// What a file below `data/files` holds.
+    /// What a file below `data/files` holds; one that was only just made holds nothing yet.
     pub fn file(&self, name: &str) -> Option<String> {
-        std::fs::read_to_string(self.path().join("data/files").join(name)).ok()
+        let text = std::fs::read_to_string(self.path().join("data/files").join(name)).ok();
+        text.filter(|text| !text.is_empty())
     }
 }
 
