@@ -204,18 +204,6 @@ impl<'a> Section<'a> {
         Some(texts)
     }
 
-    /// `true` or `false`.
-    pub fn flag(&self, key: &str) -> Option<bool> {
-        let value = self.value(key)?;
-        match value.get_ref() {
-            DeValue::Boolean(yes) => Some(*yes),
-            other => {
-                self.wrong_type(key, value.span(), "true or false", other, "");
-                None
-            }
-        }
-    }
-
     /// A whole number within these bounds.
     pub fn number(&self, key: &str, bounds: std::ops::RangeInclusive<u64>) -> Option<u64> {
         let value = self.value(key)?;

@@ -20,7 +20,6 @@ struct Key {
 
 enum Form {
     Text,
-    Flag,
     Secret,
 }
 
@@ -47,10 +46,10 @@ const fn text(name: &'static str, example: &'static str) -> Key {
     }
 }
 
-const fn flag(name: &'static str) -> Key {
+const fn optional(name: &'static str) -> Key {
     Key {
         name,
-        form: Form::Flag,
+        form: Form::Text,
         required: false,
         example: "",
     }
@@ -81,7 +80,7 @@ pub const KINDS: &[Kind] = &[
                     text("url", "\"https://hue-bridge.lan\""),
                     secret("key", "{ env = \"HUE_KEY\" }"),
                     text("id", "\"the light's id on the bridge\""),
-                    flag("group"),
+                    optional("resource"),
                 ],
             },
             Driver {
@@ -178,7 +177,6 @@ impl Targets {
             }
             let value = match key.form {
                 Form::Text => section.text(key.name).map(Value::from),
-                Form::Flag => section.flag(key.name).map(Value::from),
                 Form::Secret => {
                     let reference = format!("{}.{name}.{}", kind.name, key.name);
                     secrets.read(&section, key.name, &reference).map(|secret| {
