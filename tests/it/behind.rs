@@ -199,3 +199,19 @@ fn large_events_beside_a_stuck_script_do_not_fill_the_memory() {
     house.wait_for_runs(150);
     assert_each_once(&held.counts(), 150);
 }
+
+#[test]
+fn a_mistake_beside_a_secret_does_not_print_it() {
+    for line in [
+        "secrets = [\"tell-nobody\", 5]",
+        "secret = \"tell-nobody",
+        "secret = { value = \"tell-nobody\" }",
+    ] {
+        let config = format!("[webhook.gate]\npreset = \"hmac\"\n{line}\n");
+        let output = House::furnish(&config, &[]).porchlight(&["check"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned()
+            + &String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("error"), "{said}");
+        assert!(!said.contains("tell-nobody"), "{said}");
+    }
+}

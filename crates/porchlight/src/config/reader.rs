@@ -52,7 +52,8 @@ impl<'a> Source<'a> {
         self.note(Diagnostic::error_at(self.path, self.text, span, message).with_help(help));
     }
 
-    fn note(&self, problem: Diagnostic) {
+    fn note(&self, mut problem: Diagnostic) {
+        problem.source_line = without_secrets(&problem.source_line);
         self.problems.borrow_mut().push(problem);
     }
 
@@ -62,6 +63,30 @@ impl<'a> Source<'a> {
         problems.sort_by_key(|problem| (problem.line, problem.column));
         problems
     }
+}
+
+/// The line as it may be shown: a secret that stands in it has each character replaced.
+fn without_secrets(line: &str) -> String {
+    let key = line.split('=').next().unwrap_or_default().trim();
+    if !["secret", "token", "key"]
+        .iter()
+        .any(|word| key.contains(word))
+    {
+        return line.to_owned();
+    }
+    let mut shown = String::new();
+    for (number, part) in line.split('"').enumerate() {
+        let quote = if number == 0 { "" } else { "\"" };
+        let before = shown.trim_end_matches(['"', ' ', '=']);
+        let is_place = before.ends_with("env") || before.ends_with("file");
+        shown += quote;
+        if number % 2 == 1 && !is_place {
+            shown.extend(part.chars().map(|_| '*'));
+        } else {
+            shown += part;
+        }
+    }
+    shown
 }
 
 /// One table of the file.
