@@ -188,3 +188,19 @@ fn a_symlinked_scripts_folder_is_watched_through_the_link() {
         "second\n"
     );
 }
+
+#[test]
+fn a_script_that_was_broken_while_the_host_was_down_runs_its_last_good_version() {
+    let mut scene = Scene::new();
+    scene.house.terminate();
+    fs::write(scene.script(), "on(\"gate.*\", |event| {").expect("write");
+    scene.house.restart();
+    scene
+        .house
+        .wait_until_said("a.rhai is broken; its last good version goes on running");
+    scene.house.post_ok("{\"type\":\"opened\"}");
+    let text = eventually("the last good version answers", || {
+        scene.house.file("versions.txt")
+    });
+    assert_eq!(text, "first\n");
+}

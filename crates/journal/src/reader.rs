@@ -256,6 +256,19 @@ impl Reader {
         )
     }
 
+    /// The version of this script that was loaded last.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn last_version(&self, name: &str) -> Result<Option<ScriptVersion>, ReadError> {
+        let hash = self.one(
+            "SELECT hash FROM scripts WHERE name = ?1 ORDER BY used DESC LIMIT 1",
+            &[&name],
+            |row| Ok(row.get::<_, String>(0)?),
+        )?;
+        hash.map_or(Ok(None), |hash| self.script(&hash))
+    }
+
     /// The bytes of an attachment by their hash.
     ///
     /// # Errors

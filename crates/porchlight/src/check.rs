@@ -86,7 +86,7 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
     let loaded = std::thread::Builder::new()
         .stack_size(porchlight_script::STACK_SIZE)
         .spawn(move || {
-            let mut library = Library::new(host);
+            let mut library = Library::new(host, Box::new(|_| None));
             let report = library.apply(batch);
             (report.problems, library.live().count())
         });

@@ -261,7 +261,9 @@ fn watch_scripts(
     let runtime = tokio::runtime::Handle::current();
     let (batches, loader) = std::sync::mpsc::channel::<Batch>();
     let load = move || {
-        let mut library = Library::new(host);
+        let past = journal.clone();
+        let last_good = move |name: &str| past.reader().ok()?.last_version(name).ok()?;
+        let mut library = Library::new(host, Box::new(last_good));
         let mut first = true;
         for batch in loader {
             let report = library.apply(batch);

@@ -19,9 +19,13 @@ use std::time::{Duration, Instant};
 /// mended script from going live, so after this it goes live all the same.
 const STORE_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Finds the version of a script that was live last, in the journal.
+pub type LastGood = Box<dyn Fn(&str) -> Option<ScriptVersion> + Send>;
+
 /// All scripts, live and broken.
 pub struct Library {
     host: Host,
+    last_good: LastGood,
     sources: BTreeMap<String, String>,
     live: BTreeMap<String, Arc<Script>>,
     broken: BTreeMap<String, Vec<Diagnostic>>,
@@ -38,10 +42,11 @@ pub struct Report {
 }
 
 impl Library {
-    /// An empty library.
-    pub fn new(host: Host) -> Self {
+    /// An empty library. `last_good` is asked at start, for a file that is broken by then.
+    pub fn new(host: Host, last_good: LastGood) -> Self {
         Self {
             host,
+            last_good,
             sources: BTreeMap::new(),
             live: BTreeMap::new(),
             broken: BTreeMap::new(),
@@ -123,6 +128,7 @@ impl Library {
                 true
             }
             Err(problems) => {
+                let kept = !self.live.contains_key(path) && self.take_last_good(path);
                 report.sentences.push(if self.live.contains_key(path) {
                     format!("{path} is broken; its last good version goes on running")
                 } else {
@@ -130,9 +136,21 @@ impl Library {
                 });
                 report.problems.extend(problems.iter().cloned());
                 self.broken.insert(path.to_owned(), problems);
-                false
+                kept
             }
         }
+    }
+
+    /// Makes the version live that was so before the host stopped; a typo made meanwhile must not
+    /// disarm the house either.
+    fn take_last_good(&mut self, path: &str) -> bool {
+        let version = (self.last_good)(path);
+        let script =
+            version.and_then(|version| self.host.load_version(path, &version.sources).ok());
+        script.is_some_and(|script| {
+            self.live.insert(path.to_owned(), Arc::new(script));
+            true
+        })
     }
 
     /// The scripts that use this library, and those that are broken, perhaps for want of it.
