@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use porchlight_action::{Outbox, Performer, RetryPolicy, Submitted};
 use porchlight_core::{ActionId, OpenAction, Settlement};
 use porchlight_journal::{Journal, ReadError};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,30 +19,55 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Open actions read at once.
 const PAGE: usize = 500;
 
+/// How many of the actions done last are remembered: far more than can be done while one page is
+/// read and submitted.
+const REMEMBERED: usize = 16_384;
+
+/// The actions done last.
+#[derive(Default)]
+struct Done {
+    ids: HashSet<ActionId>,
+    order: VecDeque<ActionId>,
+}
+
+impl Done {
+    fn insert(&mut self, id: ActionId) {
+        if self.ids.insert(id) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+}
+
 /// The way out of the house.
 pub struct Outgoing {
     journal: Journal,
     outbox: Outbox,
     /// The outbox refused something, or was never filled: read the journal again.
     behind: AtomicBool,
-    /// The actions that ended while a page of open ones was being read, and that the page may
-    /// therefore still show as open. Submitting one of them would do it twice.
-    ended_meanwhile: Arc<Mutex<Option<HashSet<ActionId>>>>,
+    /// The actions that were done of late. A page read meanwhile may still show one of them as
+    /// open, or a run's commit may hand it over after a page did: to submit it would do it twice.
+    done: Arc<Mutex<Done>>,
 }
 
 impl Outgoing {
     /// An outbox whose outcomes go to the journal. Must be called inside a tokio runtime.
     pub fn start(journal: &Journal, performer: &Arc<Performer>, clock: &Clock) -> Self {
-        let ended_meanwhile = Arc::new(Mutex::new(None::<HashSet<ActionId>>));
-        let (settling_journal, ended) = (journal.clone(), Arc::clone(&ended_meanwhile));
+        let done = Arc::new(Mutex::new(Done::default()));
+        let (settling_journal, remembered) = (journal.clone(), Arc::clone(&done));
         let settle = move |id, settlement: Settlement, failed: u32| -> BoxFuture<'static, ()> {
             // The outbox counts failures; the journal counts tries.
-            let attempts = failed + u32::from(matches!(settlement, Settlement::Done(_)));
-            let (journal, ended) = (settling_journal.clone(), Arc::clone(&ended));
+            let is_done = matches!(settlement, Settlement::Done(_));
+            let attempts = failed + u32::from(is_done);
+            let (journal, remembered) = (settling_journal.clone(), Arc::clone(&remembered));
             Box::pin(async move {
                 insist(&journal, id, settlement, attempts).await;
-                if let Some(ended) = lock(&ended).as_mut() {
-                    ended.insert(id);
+                if is_done {
+                    lock(&remembered).insert(id);
                 }
             })
         };
@@ -56,15 +81,24 @@ impl Outgoing {
             journal: journal.clone(),
             outbox,
             behind: AtomicBool::new(true),
-            ended_meanwhile,
+            done,
         }
     }
 
     /// Takes up an action that was just committed.
     pub fn submit(&self, open: OpenAction) {
-        if self.outbox.submit(open) == Submitted::Full {
+        if !self.hand_over(open) {
             self.behind.store(true, Ordering::Release);
         }
+    }
+
+    /// Gives an action to the outbox unless it is done; false when there was no room.
+    ///
+    /// Under the lock no action can come to its end, so one that the outbox is at work on is known
+    /// to it, and one that it has done is remembered here.
+    fn hand_over(&self, open: OpenAction) -> bool {
+        let done = lock(&self.done);
+        done.ids.contains(&open.id) || self.outbox.submit(open) != Submitted::Full
     }
 
     /// Brings open actions from the journal to the outbox, for as long as the host runs.
@@ -91,39 +125,19 @@ impl Outgoing {
     /// Submits all open actions, oldest first; false when the outbox had no room for all.
     fn submit_open_actions(&self) -> Result<bool, ReadError> {
         let reader = self.journal.reader()?;
-        *lock(&self.ended_meanwhile) = Some(HashSet::new());
         let mut after = 0;
-        let all_taken = loop {
-            let page = reader.open_actions(after, PAGE);
-            let (last, taken) = match page {
-                Ok(page) => {
-                    after = page.last().map_or(after, |open| open.id);
-                    (page.len() < PAGE, self.submit_page(page))
-                }
-                Err(error) => {
-                    *lock(&self.ended_meanwhile) = None;
-                    return Err(error);
-                }
-            };
-            if last || !taken {
-                break taken;
+        loop {
+            let page = reader.open_actions(after, PAGE)?;
+            let last = page.len() < PAGE;
+            let mut all_taken = true;
+            for open in page {
+                after = open.id;
+                all_taken &= self.hand_over(open);
             }
-        };
-        *lock(&self.ended_meanwhile) = None;
-        Ok(all_taken)
-    }
-
-    fn submit_page(&self, page: Vec<OpenAction>) -> bool {
-        let mut all_taken = true;
-        for open in page {
-            // Under the lock no action can end, so one that the outbox is at work on is known to it.
-            let ended = lock(&self.ended_meanwhile);
-            if ended.as_ref().is_some_and(|ended| ended.contains(&open.id)) {
-                continue;
+            if last || !all_taken {
+                return Ok(all_taken);
             }
-            all_taken &= self.outbox.submit(open) != Submitted::Full;
         }
-        all_taken
     }
 
     /// Starts nothing more and waits for what is in flight, at most so long.
