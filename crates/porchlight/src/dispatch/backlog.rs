@@ -10,7 +10,7 @@ use super::{Dispatcher, Input, Lookup};
 use porchlight_core::{Event, EventId};
 use porchlight_journal::{ReadError, Reader};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -19,6 +19,8 @@ use tokio::sync::{Notify, mpsc};
 const PAGE: usize = 256;
 /// A page ends once its bodies have this many bytes.
 const PAGE_BYTES: usize = 4 << 20;
+/// Bytes of bodies that may wait in the dispatcher's queue.
+const MAX_QUEUED_BYTES: usize = 32 << 20;
 /// Events read at once.
 const STEP: usize = 16;
 
@@ -157,19 +159,28 @@ fn read_events(reader: &Reader, mut after: EventId) -> Result<(Unfinished, bool)
 #[derive(Default)]
 pub struct Missed {
     events: Mutex<BTreeSet<EventId>>,
+    /// Bytes of the bodies in the dispatcher's queue.
+    queued: AtomicUsize,
     notify: Notify,
 }
 
 impl Missed {
     /// Hands an event over, or notes that it must be read from the journal.
     pub fn offer(&self, queue: &mpsc::Sender<Arc<Event>>, event: Arc<Event>) {
-        let id = event.id;
-        if queue.try_send(event).is_err() {
+        let (id, size) = (event.id, event.data.len());
+        let queued = self.queued.fetch_add(size, Ordering::AcqRel);
+        if queued > MAX_QUEUED_BYTES || queue.try_send(event).is_err() {
+            self.queued.fetch_sub(size, Ordering::AcqRel);
             let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
             events.insert(id);
             drop(events);
             self.notify.notify_one();
         }
+    }
+
+    /// An event has left the queue.
+    pub(super) fn taken(&self, event: &Event) {
+        self.queued.fetch_sub(event.data.len(), Ordering::AcqRel);
     }
 
     /// Resolves when something was noted.

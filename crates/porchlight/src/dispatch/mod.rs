@@ -194,7 +194,10 @@ impl Dispatcher {
                     None => return,
                 },
                 event = stored.recv(), if receiving && self.stopping.is_none() => match event {
-                    Some(event) => self.dispatch(&event, Lookup::Live),
+                    Some(event) => {
+                        missed.taken(&event);
+                        self.dispatch(&event, Lookup::Live);
+                    }
                     // The receiver ends first when the host stops; runs and waits go on.
                     None => receiving = false,
                 },
