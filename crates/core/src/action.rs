@@ -25,7 +25,7 @@ pub struct Action {
     /// The target: `http://10.0.0.5:80`, `sheet:events.xlsx`, `command:backup`.
     pub lane: String,
     /// The idempotency key, stable over retries and restarts. Empty until the journal has given
-    /// the run its number; then `RUN:INDEX`, unless the script named its own.
+    /// the run its number; then `HOME:RUN:INDEX`, unless the script named its own.
     pub key: String,
     /// After this moment it is too late to do it: the action is dead, not late.
     pub expires: Timestamp,
