@@ -65,6 +65,7 @@ impl Outgoing {
             let attempts = failed + u32::from(is_done);
             let (journal, remembered) = (settling_journal.clone(), Arc::clone(&remembered));
             Box::pin(async move {
+                tracing::debug!(action = id, done = is_done, attempts, "action tried");
                 insist(&journal, id, settlement, attempts).await;
                 if is_done {
                     lock(&remembered).insert(id);

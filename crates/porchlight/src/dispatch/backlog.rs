@@ -167,6 +167,12 @@ pub struct Missed {
 impl Missed {
     /// Hands an event over, or notes that it must be read from the journal.
     pub fn offer(&self, queue: &mpsc::Sender<Arc<Event>>, event: Arc<Event>) {
+        tracing::debug!(
+            event = event.id,
+            kind = event.kind,
+            source = event.source,
+            "event stored"
+        );
         let (id, size) = (event.id, event.data.len());
         let queued = self.queued.fetch_add(size, Ordering::AcqRel);
         if queued > MAX_QUEUED_BYTES || queue.try_send(event).is_err() {

@@ -86,6 +86,14 @@ fn settle((commit, result): Stored, exits: &Exits, again: &mut VecDeque<Commit>)
 }
 
 fn let_out(commit: &Commit, committed: Committed, exits: &Exits) {
+    let (script, outcome) = (&commit.run.script, commit.run.outcome.word());
+    tracing::debug!(
+        run = committed.run,
+        event = commit.run.event,
+        script,
+        outcome,
+        "run stored"
+    );
     for (id, action) in committed.actions {
         let open = OpenAction {
             id,
