@@ -1,0 +1,9 @@
+//! What scripts can do and what they cannot, through the host alone.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod handlers;
+mod hostile;
+mod library;
+mod loading;
+mod support;
