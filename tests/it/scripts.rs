@@ -211,3 +211,16 @@ fn a_row_goes_into_a_spreadsheet_as_typed_cells_and_never_as_a_formula() {
         "{sheet}"
     );
 }
+
+#[test]
+fn a_row_as_a_map_fills_the_columns_of_its_headers_and_may_leave_some_out() {
+    let script = "on(\"gate.*\", |event| { sheet::append(\"log.csv\", event.data.row); });";
+    let house = House::start(&gate_config(), &[("a.rhai", script)]);
+    house.post_ok("{\"type\":\"opened\",\"row\":{\"plate\":\"ABC123\",\"door\":\"front\"}}");
+    house.wait_for_done(1);
+    house.post_ok("{\"type\":\"opened\",\"row\":{\"plate\":\"XYZ789\"}}");
+    house.wait_for_done(2);
+    let csv = house.file("log.csv").expect("a csv file");
+    let rows: Vec<&str> = csv.trim_start_matches('\u{feff}').lines().collect();
+    assert_eq!(rows, ["door,plate", "front,ABC123", ",XYZ789"]);
+}
