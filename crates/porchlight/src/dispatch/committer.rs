@@ -7,7 +7,7 @@ use super::{CommittedRun, Input};
 use crate::outgoing::Outgoing;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use porchlight_core::{OpenAction, Run, Timestamp, WaitId};
+use porchlight_core::{OpenAction, Run, Timestamp};
 use porchlight_journal::{Committed, Ends, Journal, Unavailable};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -67,11 +67,7 @@ pub async fn run(mut commits: mpsc::UnboundedReceiver<Commit>, exits: Exits) {
 type Stored = (Commit, Result<Committed, Unavailable>);
 
 async fn store(commit: Commit, journal: Journal) -> Stored {
-    let ends = Ends {
-        event_finished: commit.ends.event_finished,
-        wait: commit.ends.wait,
-    };
-    let result = journal.commit(commit.run.clone(), ends).await;
+    let result = journal.commit(commit.run.clone(), commit.ends).await;
     (commit, result)
 }
 
@@ -103,12 +99,11 @@ fn let_out(commit: &Commit, committed: Committed, exits: &Exits) {
         };
         exits.outgoing.submit(open);
     }
-    let cancelled: Vec<WaitId> = commit.run.cancelled.clone();
     let event = commit.handler_run.then_some(commit.run.event);
     _ = exits.inputs.send(Input::Committed(Box::new(CommittedRun {
         event,
         waits: committed.waits,
-        cancelled,
+        cancelled: commit.run.cancelled.clone(),
         emitted: committed.emitted,
     })));
 }
