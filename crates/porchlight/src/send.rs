@@ -170,7 +170,7 @@ fn prove(request: &mut Request, webhook: &Webhook, now: Timestamp) -> Result<(),
         query: String::new(),
         headers,
         body: request.body.clone().into(),
-        peer: None,
+        ..Delivery::default()
     };
     if let Some((name, value)) = sign_query(scheme, secret) {
         let query = form_urlencoded::Serializer::new(String::new())

@@ -51,7 +51,7 @@ fn delivery(hook: &Webhook, size: usize) -> Delivery {
         query: String::new(),
         headers: http::HeaderMap::new(),
         body: Bytes::from(text),
-        peer: None,
+        ..Delivery::default()
     };
     for (name, value) in
         sign(&hook.preset.scheme, &hook.secrets[0], &delivery, id, NOW).expect("it can be signed")

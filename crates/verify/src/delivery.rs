@@ -6,6 +6,10 @@
 
 use bytes::Bytes;
 use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How large a body may become when it is inflated, unless the caller says otherwise.
+const INFLATED: u64 = 16 << 20;
 
 /// A request whose body has been read to its end.
 #[derive(Debug, Clone)]
@@ -22,4 +26,24 @@ pub struct Delivery {
     pub body: Bytes,
     /// The address of the TCP peer.
     pub peer: Option<IpAddr>,
+    /// The client's certificates as DER, its own first; empty without TLS or without any. Whoever
+    /// took them from the handshake made sure that the client holds the key of the first.
+    pub certificates: Arc<[Vec<u8>]>,
+    /// The most bytes that the body may have once it is inflated.
+    pub max_inflated: u64,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            method: http::Method::POST,
+            url: String::new(),
+            query: String::new(),
+            headers: http::HeaderMap::new(),
+            body: Bytes::new(),
+            peer: None,
+            certificates: Arc::default(),
+            max_inflated: INFLATED,
+        }
+    }
 }

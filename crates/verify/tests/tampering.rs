@@ -41,7 +41,7 @@ fn delivery(body: Vec<u8>) -> Delivery {
         query: String::new(),
         headers: http::HeaderMap::new(),
         body: Bytes::from(body),
-        peer: None,
+        ..Delivery::default()
     }
 }
 

@@ -89,7 +89,7 @@ fn delivery(vector: &Value) -> Delivery {
             .decode(body)
             .unwrap()
             .into(),
-        peer: None,
+        ..Delivery::default()
     }
 }
 

@@ -133,6 +133,8 @@ impl Porch {
             headers: head.headers,
             body: body.bytes,
             peer: Some(sender),
+            max_inflated: hook.webhook.max_body,
+            ..Delivery::default()
         };
         let answer = self.receiver.take(&hook, delivery, &self.failures).await;
         drop(body.share);

@@ -67,6 +67,7 @@ pub fn delivery(headers: &[(&str, &str)], query: &str, body: impl Into<Bytes>) -
         headers: map,
         body: body.into(),
         peer: Some([192, 0, 2, 7].into()),
+        ..Delivery::default()
     }
 }
 

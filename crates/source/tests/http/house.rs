@@ -72,7 +72,7 @@ impl House {
             query: String::new(),
             headers: http::HeaderMap::new(),
             body: body.to_owned().into(),
-            peer: None,
+            ..Delivery::default()
         };
         let scheme = &Preset::named("hmac").unwrap().scheme;
         let headers = sign(scheme, &secret(), &delivery, "id", now()).unwrap();
