@@ -6,7 +6,9 @@
 
 pub mod attachment;
 pub mod decode;
+mod dedup;
 mod facts;
+pub mod guards;
 pub mod http;
 mod moment;
 mod multipart;
@@ -18,6 +20,7 @@ pub mod sample;
 pub mod webhook;
 
 pub use decode::{Decoded, Unusable, decode};
+pub use guards::{AddressRate, Guards, Rate};
 pub use preset::Preset;
 pub use sample::{Sample, SampleRequest, sample};
 pub use webhook::{DedupPolicy, Webhook};

@@ -1,6 +1,7 @@
 //! One configured webhook: a name in the address, a preset, secrets, limits.
 
 use crate::Preset;
+use crate::guards::Guards;
 use porchlight_core::Secret;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,26 @@ pub struct Webhook {
     pub max_body: u64,
     /// What makes two deliveries the same event.
     pub dedup: DedupPolicy,
+    /// What stands before its proof.
+    pub guards: Guards,
+}
+
+impl Webhook {
+    /// The largest body unless said otherwise: XProtect analytics events carry pictures in their
+    /// JSON.
+    pub const MAX_BODY: u64 = 16 << 20;
+
+    /// A webhook with the defaults of its preset.
+    pub fn new(name: impl Into<String>, preset: Preset, secrets: Vec<Secret>) -> Self {
+        Self {
+            name: name.into(),
+            dedup: preset.dedup,
+            preset: Arc::new(preset),
+            secrets,
+            max_body: Self::MAX_BODY,
+            guards: Guards::default(),
+        }
+    }
 }
 
 /// What makes two deliveries to one webhook the same event.

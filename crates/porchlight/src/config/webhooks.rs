@@ -3,17 +3,14 @@
 //! A webhook without a secret is a mistake unless `proof = "none"` is written out. Every field of
 //! the preset can be overridden; the result is checked as a preset is, and its secrets with it.
 
+use super::guards;
 use super::reader::Section;
 use super::secret::SecretSource;
 use super::values::{quoted_list, to_toml};
 use porchlight_core::Secret;
 use porchlight_core::diagnostic::nearest;
-use porchlight_source::webhook::DEFAULT_TTL;
-use porchlight_source::{DedupPolicy, Preset, Webhook};
-use std::sync::Arc;
+use porchlight_source::{Preset, Webhook};
 
-/// The largest body unless said otherwise: XProtect analytics events carry pictures in their JSON.
-const MAX_BODY: u64 = 16 << 20;
 /// The fields of a preset that a webhook may override.
 const OVERRIDES: [&str; 5] = ["scheme", "event", "facts", "body", "success_status"];
 
@@ -29,8 +26,7 @@ pub fn read(root: &Section<'_>, secrets: &SecretSource<'_>) -> Vec<Webhook> {
 fn read_one(name: &str, section: Section<'_>, source: &SecretSource<'_>) -> Option<Webhook> {
     check_name(name, &section);
     let secrets = read_secrets(&section, source);
-    let max_body = section.size("max_body").unwrap_or(MAX_BODY);
-    let dedup = section.word("dedup", &["id", "content", "off"]);
+    let max_body = section.size("max_body").unwrap_or(Webhook::MAX_BODY);
     let proof = section.word("proof", &["none"]);
     let mut overrides = toml::Table::new();
     for key in OVERRIDES {
@@ -43,24 +39,19 @@ fn read_one(name: &str, section: Section<'_>, source: &SecretSource<'_>) -> Opti
         overrides.insert("scheme".to_owned(), none.into());
     }
     let preset = read_preset(&section, &overrides);
+    let guards = guards::read(&section, name, preset.as_ref());
+    let dedup = guards::read_dedup(&section, preset.as_ref());
     let ready = match (preset, secrets) {
         (Some(preset), Ok(secrets)) => check_secrets(&section, preset, secrets),
         _ => None,
     };
     section.finish();
     let (preset, secrets) = ready?;
-    let dedup = match dedup {
-        Some("id") => DedupPolicy::Id { ttl: DEFAULT_TTL },
-        Some("content") => DedupPolicy::Content { ttl: DEFAULT_TTL },
-        Some(_) => DedupPolicy::Off,
-        None => preset.dedup,
-    };
     Some(Webhook {
-        name: name.to_owned(),
-        preset: Arc::new(preset),
-        secrets,
         max_body,
         dedup,
+        guards,
+        ..Webhook::new(name, preset, secrets)
     })
 }
 
