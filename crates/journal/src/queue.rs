@@ -210,3 +210,93 @@ pub(crate) struct Taken {
     /// The queue is closed and empty: after this batch the writer ends.
     pub(crate) last: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reason;
+    use porchlight_core::{NewEvent, Proof, Timestamp};
+
+    fn append(bytes: usize) -> Op {
+        let event = NewEvent {
+            source: "gate".into(),
+            kind: "gate.opened".into(),
+            subject: None,
+            time: String::new(),
+            dedup_key: String::new(),
+            data: vec![b' '; bytes].into(),
+            facts: serde_json::Value::Null,
+            received: Timestamp(0),
+            peer: String::new(),
+            headers: Vec::new(),
+            query: String::new(),
+            verified: Proof::default(),
+            attachments: Vec::new(),
+            redelivered: false,
+            depth: 0,
+        };
+        Op::Append {
+            event: EventRow::new(event, None),
+            blobs: Vec::new(),
+            reply: oneshot::channel().0,
+        }
+    }
+
+    fn refusal() -> Op {
+        Op::Refused(Box::new(NewRefusal {
+            at: Timestamp(0),
+            webhook: "gate".into(),
+            peer: String::new(),
+            status: 401,
+            code: "mismatch".into(),
+            reason: String::new(),
+            duplicate_of: None,
+            unsaid: 0,
+        }))
+    }
+
+    /// How many of these get in.
+    fn fill(queue: &Queue, bytes: usize, priority: Priority) -> usize {
+        let pushes = (0..1000).map(|_| queue.push(append(bytes), priority));
+        pushes.take_while(Result::is_ok).count()
+    }
+
+    #[test]
+    fn the_last_eighth_of_the_queue_takes_high_priority_only() {
+        let queue = Queue::new(80);
+        assert_eq!(fill(&queue, 10, Priority::Normal), 70);
+        assert_eq!(fill(&queue, 10, Priority::High), 10);
+        let refused = queue.push(append(10), Priority::High).unwrap_err();
+        assert_eq!(refused.reason, Reason::Busy);
+        queue.take(None, Duration::ZERO, 20);
+        assert_eq!(fill(&queue, 10, Priority::Normal), 10, "70 of 80 again");
+    }
+
+    #[test]
+    fn the_last_eighth_of_the_bytes_too() {
+        let queue = Queue::new(10_000);
+        let megabyte = (1 << 20) - 1024;
+        assert_eq!(fill(&queue, megabyte, Priority::Normal), 56);
+        assert_eq!(fill(&queue, megabyte, Priority::High), 8);
+    }
+
+    #[test]
+    fn our_own_operations_get_in_whatever_strangers_do() {
+        let queue = Queue::new(8);
+        fill(&queue, 10, Priority::High);
+        for _ in 0..100 {
+            assert!(queue.push(Op::Finish(1), Priority::Normal).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_refusal_is_dropped_where_the_queue_is_full_and_written_soon_where_it_is_not() {
+        let queue = Queue::new(8);
+        assert!(queue.push(refusal(), Priority::Normal).is_ok());
+        let begun = Instant::now();
+        assert_eq!(queue.take(None, Duration::ZERO, 8).ops.len(), 1);
+        assert!(begun.elapsed() >= SOON && begun.elapsed() < LAZY);
+        fill(&queue, 10, Priority::High);
+        assert!(queue.push(refusal(), Priority::Normal).is_err());
+    }
+}

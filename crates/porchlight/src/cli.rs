@@ -60,8 +60,8 @@ pub enum Command {
     },
     /// Sign a built-in sample or a file, post it to the running host, and show what it caused.
     Send(SendArgs),
-    /// List the events that came in.
-    Events(ListArgs),
+    /// List the events that came in, or what was refused.
+    Events(EventsArgs),
     /// List what scripts did with them.
     Runs(ListArgs),
     /// List the actions that scripts decided on, or try a dead one again.
@@ -107,6 +107,16 @@ pub struct SendArgs {
     /// Don't wait for what it causes.
     #[arg(long)]
     pub no_wait: bool,
+}
+
+/// What `events` takes.
+#[derive(Args, Clone, Default)]
+pub struct EventsArgs {
+    /// List the deliveries that became no event, and why: refused, or known already.
+    #[arg(long)]
+    pub refused: bool,
+    #[command(flatten)]
+    pub list: ListArgs,
 }
 
 /// What the lists take.
