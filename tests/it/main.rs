@@ -18,5 +18,6 @@ mod http;
 mod layering;
 mod overload;
 mod payloads;
+mod refused;
 mod reload;
 mod scripts;

@@ -5,11 +5,11 @@
 
 use super::buckets::{Bucket, Buckets};
 use super::quiet::QuietBySource;
-use super::refusals::Announcements;
+use super::refusals::{Announcements, Records};
 use crate::Webhook;
 use porchlight_core::Timestamp;
 use porchlight_journal::Journal;
-use porchlight_verify::{Delivery, Rejected, Scheme, Verified, verify};
+use porchlight_verify::{Delivery, Rejected, Scheme, Verified, precheck, verify};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,6 +38,7 @@ pub(super) struct Memory {
     pub(super) refusals: QuietBySource,
     pub(super) repetitions: QuietBySource,
     pub(super) announcements: Announcements,
+    pub(super) records: Records,
     addresses: Buckets,
     deliveries: Mutex<Bucket>,
     uses: Mutex<Vec<(String, Timestamp)>>,
@@ -51,7 +52,8 @@ impl Hook {
             token_in_query: scheme.proves()
                 && scheme.credential_headers().is_empty()
                 && !scheme.credential_parameters().is_empty()
-                && !scheme.is_mac(),
+                && !scheme.is_mac()
+                && !scheme.covers_peer(),
             cap: if proved_by_head(scheme) {
                 webhook.max_body
             } else {
@@ -88,9 +90,14 @@ impl Hook {
         self.memory.deliveries().take(rate, now).err()
     }
 
-    /// What of a delivery's proof can be refused by its head alone.
-    pub(super) fn prove_head(&self, _head: &Delivery, _now: Timestamp) -> Result<(), Rejected> {
-        Ok(())
+    /// What of a delivery's proof can be refused by its head alone. A handshake may come without
+    /// any proof, and whether a request is one may stand in its body.
+    pub(super) fn prove_head(&self, head: &Delivery, now: Timestamp) -> Result<(), Rejected> {
+        let preset = &self.webhook.preset;
+        if preset.scheme.challenge_methods().contains(&head.method) {
+            return Ok(());
+        }
+        precheck(&preset.scheme, &self.webhook.secrets, head, now)
     }
 
     /// Proves a complete delivery, a large one on another thread.
@@ -147,7 +154,8 @@ impl Memory {
 
 /// Whether a delivery is proved before its body is read: by a token, an address, a certificate.
 fn proved_by_head(scheme: &Scheme) -> bool {
-    let in_head =
-        !scheme.credential_headers().is_empty() || !scheme.credential_parameters().is_empty();
+    let in_head = !scheme.credential_headers().is_empty()
+        || !scheme.credential_parameters().is_empty()
+        || scheme.covers_peer();
     scheme.proves() && !scheme.is_mac() && in_head
 }

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+mod guards;
 mod hostile;
 mod house;
 mod patience;
+mod records;
+mod sequences;
