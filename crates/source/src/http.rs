@@ -12,7 +12,7 @@ mod answer;
 mod body;
 mod failures;
 mod limits;
-mod origin;
+pub(crate) mod origin;
 mod places;
 mod quiet;
 mod receiver;

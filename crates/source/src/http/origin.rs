@@ -8,7 +8,7 @@ use http::{HeaderMap, header::ORIGIN};
 use std::net::IpAddr;
 
 /// The sender's address: the peer, or what a listed proxy says about it.
-pub(super) fn sender(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
+pub(crate) fn sender(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
     let peer = peer.to_canonical();
     let listed = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
     if !listed(peer) {
