@@ -62,8 +62,8 @@ pub enum Command {
     Send(SendArgs),
     /// Explain step by step why a captured request passes or fails.
     Verify(VerifyArgs),
-    /// List the events that came in.
-    Events(ListArgs),
+    /// List the events that came in, or what was refused.
+    Events(EventsArgs),
     /// List what scripts did with them.
     Runs(ListArgs),
     /// List the actions that scripts decided on, or try a dead one again.
@@ -129,6 +129,16 @@ pub struct VerifyArgs {
     /// Run a file of test vectors instead: a line for each disagreement, exit code 1 on any.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "webhook", "at", "peer"])]
     pub vectors: Option<PathBuf>,
+}
+
+/// What `events` takes.
+#[derive(Args, Clone, Default)]
+pub struct EventsArgs {
+    /// List the deliveries that became no event, and why: refused, or known already.
+    #[arg(long)]
+    pub refused: bool,
+    #[command(flatten)]
+    pub list: ListArgs,
 }
 
 /// What the lists take.

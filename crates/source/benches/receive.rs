@@ -24,8 +24,14 @@ fn webhook() -> Webhook {
     let preset = Preset::named("xprotect")
         .expect("it is compiled in")
         .clone();
-    let secret = Secret::new("secret", "32212c72863c01a931609c5ebfe1abc5");
-    Webhook::new("porch", preset, vec![secret])
+    Webhook {
+        max_body: 1 << 20,
+        ..Webhook::new(
+            "porch",
+            preset,
+            vec![Secret::new("secret", "32212c72863c01a931609c5ebfe1abc5")],
+        )
+    }
 }
 
 /// The sample, filled up with analytics objects to the size wanted, and signed.

@@ -6,7 +6,9 @@
 
 pub mod attachment;
 pub mod decode;
+mod dedup;
 mod facts;
+pub mod guards;
 pub mod http;
 mod moment;
 mod multipart;
@@ -20,6 +22,7 @@ pub mod vectors;
 pub mod webhook;
 
 pub use decode::{Decoded, Unusable, decode};
+pub use guards::{AddressRate, Guards, Rate};
 pub use preset::Preset;
 pub use sample::{Sample, SampleRequest, sample};
 pub use webhook::{DedupPolicy, Webhook};

@@ -5,7 +5,7 @@
 //! are the presets' own, by the name of the scheme. Each request goes the way of a live one: proof,
 //! decoding, and the key that the journal would claim.
 
-use crate::http::origin;
+use crate::http::{Forwarding, origin};
 use crate::{Preset, Webhook, decode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -197,7 +197,8 @@ impl Request {
                 .decode(&self.body)
                 .map_err(|_| "the body is not base64".to_owned())?
                 .into(),
-            peer: peer.map(|peer| origin::sender(peer, &headers, proxies)),
+            peer: peer
+                .map(|peer| origin::sender(peer, &headers, proxies, Forwarding::XForwardedFor)),
             headers,
             ..Delivery::default()
         })

@@ -1,6 +1,7 @@
 //! One configured webhook: a name in the address, a preset, secrets, limits.
 
 use crate::Preset;
+use crate::guards::Guards;
 use porchlight_core::Secret;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub struct Webhook {
     pub topics: Vec<String>,
     /// The public address, without query, where it is not the server's with the webhook's path.
     pub url: Option<String>,
+    /// What stands before its proof.
+    pub guards: Guards,
 }
 
 impl Webhook {
@@ -45,6 +48,7 @@ impl Webhook {
             preset: Arc::new(preset),
             secrets,
             max_body: Self::MAX_BODY,
+            guards: Guards::default(),
             test_key: None,
             verify_token: None,
             topics: Vec::new(),

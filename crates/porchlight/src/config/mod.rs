@@ -5,6 +5,7 @@
 //! a misspelt `secret` must not leave a gate open.
 
 mod agreement;
+pub mod guards;
 mod reader;
 mod schemes;
 mod secret;
@@ -60,6 +61,8 @@ pub struct Server {
     pub max_connections: usize,
     /// How long requests and actions under way may take when the program is told to stop.
     pub drain: Duration,
+    /// Whose word about senders is believed, and how much one address may take.
+    pub guards: guards::ServerGuards,
 }
 
 /// `[journal]`: how long things are remembered.
@@ -173,6 +176,7 @@ fn read_server(root: &Section<'_>) -> Server {
         body_timeout: Duration::from_secs(30),
         max_connections: 1024,
         drain: Duration::from_secs(10),
+        guards: guards::ServerGuards::default(),
     };
     let Some(section) = root.section("server") else {
         return server;
@@ -201,6 +205,7 @@ fn read_server(root: &Section<'_>) -> Server {
     if let Some(number) = section.number("max_connections", 1..=100_000) {
         server.max_connections = usize::try_from(number).unwrap_or(server.max_connections);
     }
+    server.guards = guards::read_server(&section);
     section.finish();
     server
 }

@@ -4,14 +4,14 @@
 //! the preset can be overridden; the result is checked as a preset is, and its secrets with it.
 
 use super::agreement::{self, Agreement};
+use super::guards;
 use super::reader::Section;
 use super::schemes::{self, Schemes};
 use super::secret::SecretSource;
 use super::values::{quoted_list, to_toml};
 use porchlight_core::Secret;
 use porchlight_core::diagnostic::nearest;
-use porchlight_source::webhook::DEFAULT_TTL;
-use porchlight_source::{DedupPolicy, Preset, Webhook};
+use porchlight_source::{Preset, Webhook};
 use std::path::Path;
 use toml::de::DeValue;
 
@@ -37,24 +37,20 @@ fn read_one(
     check_name(name, &section);
     let secrets = read_secrets(&section, source);
     let max_body = section.size("max_body").unwrap_or(Webhook::MAX_BODY);
-    let dedup = section.word("dedup", &["id", "content", "off"]);
     let agreed = agreement::read(&section, source);
     let preset = read_preset(&section, schemes, source.home);
+    let guards = guards::read(&section, name, preset.as_ref());
+    let dedup = guards::read_dedup(&section, preset.as_ref());
     let ready = match (preset, secrets) {
         (Some(preset), Ok(secrets)) => check_secrets(&section, preset, secrets, agreed),
         _ => None,
     };
     section.finish();
     let (preset, secrets, agreed) = ready?;
-    let dedup = match dedup {
-        Some("id") => DedupPolicy::Id { ttl: DEFAULT_TTL },
-        Some("content") => DedupPolicy::Content { ttl: DEFAULT_TTL },
-        Some(_) => DedupPolicy::Off,
-        None => preset.dedup,
-    };
     Some(Webhook {
         max_body,
         dedup,
+        guards,
         test_key: agreed.test_key,
         verify_token: agreed.verify_token,
         topics: agreed.topics,
