@@ -15,7 +15,7 @@ mod buckets;
 mod failures;
 mod hook;
 mod limits;
-mod origin;
+pub(crate) mod origin;
 mod places;
 mod quiet;
 mod receiver;

@@ -15,8 +15,10 @@ mod multipart;
 mod naming;
 pub mod preset;
 mod reading;
+pub mod request;
 mod rules;
 pub mod sample;
+pub mod vectors;
 pub mod webhook;
 
 pub use decode::{Decoded, Unusable, decode};

@@ -23,6 +23,14 @@ pub struct Webhook {
     pub max_body: u64,
     /// What makes two deliveries the same event.
     pub dedup: DedupPolicy,
+    /// The private key that `send` signs with, where the secrets are public keys.
+    pub test_key: Option<Secret>,
+    /// The token that a subscription's handshake has to name.
+    pub verify_token: Option<Secret>,
+    /// The topics that a subscription's handshake may be about.
+    pub topics: Vec<String>,
+    /// The public address, without query, where it is not the server's with the webhook's path.
+    pub url: Option<String>,
     /// What stands before its proof.
     pub guards: Guards,
 }
@@ -41,6 +49,18 @@ impl Webhook {
             secrets,
             max_body: Self::MAX_BODY,
             guards: Guards::default(),
+            test_key: None,
+            verify_token: None,
+            topics: Vec::new(),
+            url: None,
+        }
+    }
+
+    /// What was agreed with the sender beside the secrets.
+    pub fn handshake(&self) -> porchlight_verify::Handshake<'_> {
+        porchlight_verify::Handshake {
+            verify_token: self.verify_token.as_ref(),
+            topics: &self.topics,
         }
     }
 }

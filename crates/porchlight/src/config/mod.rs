@@ -4,8 +4,10 @@
 //! carry units, secrets are a type that can't be printed, and a key that nobody knows is an error:
 //! a misspelt `secret` must not leave a gate open.
 
+mod agreement;
 pub mod guards;
 mod reader;
+mod schemes;
 mod secret;
 pub mod targets;
 mod values;
@@ -148,6 +150,17 @@ impl Config {
             warnings: problems,
             ..config
         })
+    }
+
+    /// A webhook's address as its sender knows it, with this query; path and query alone where no
+    /// public address is configured.
+    pub fn address_of(&self, webhook: &Webhook, query: &str) -> String {
+        let path = format!("/webhook/{}", webhook.name);
+        let address = webhook.url.clone().unwrap_or(path);
+        match query {
+            "" => address,
+            query => format!("{address}?{query}"),
+        }
     }
 
     /// The secret that a reference such as `light.porch.key` stands for.

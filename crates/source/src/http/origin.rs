@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, header};
 use std::net::IpAddr;
 
 /// The sender's address: the peer, or what a listed proxy says about it.
-pub(super) fn sender(
+pub(crate) fn sender(
     peer: IpAddr,
     headers: &HeaderMap,
     proxies: &[Network],
