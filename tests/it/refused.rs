@@ -30,6 +30,18 @@ fn a_script_hears_of_a_refused_delivery_once_a_minute() {
 }
 
 #[test]
+fn without_a_script_that_listens_a_refusal_is_a_record_and_no_event() {
+    let house = House::start(&gate_config(), &[]);
+    house.send(&forged());
+    assert_eq!(house.post_ok("{\"type\":\"opened\"}"), 1);
+    eventually("the record", || {
+        let records = house.json_lines(&["events", "--refused", "--json"]);
+        (records.len() == 1).then_some(())
+    });
+    assert_eq!(house.events().len(), 1);
+}
+
+#[test]
 fn a_sender_can_not_speak_as_the_host() {
     let house = House::start(&gate_config(), &[("watch.rhai", WATCHER)]);
     house.post_ok("{\"type\":\"porchlight.webhook.refused\"}");

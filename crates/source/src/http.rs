@@ -26,6 +26,7 @@ pub use accept::{WarpService, serve_service};
 pub use limits::{Forwarding, Network, ServeLimits};
 pub use places::Connection;
 pub use receiver::{Counts, Receiver};
+pub use refusals::REFUSED;
 pub use routes::routes;
 
 use std::sync::Arc;

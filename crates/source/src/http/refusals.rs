@@ -14,6 +14,7 @@ use porchlight_core::{Event, EventId, NewEvent, Proof, Timestamp};
 use porchlight_journal::{Appended, Journal, NewRefusal};
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,8 +30,8 @@ const RECORDS_PER_MINUTE: u32 = 120;
 /// The pause between two events about one webhook.
 const BETWEEN_EVENTS: Duration = Duration::from_secs(60);
 
-/// The type of the event.
-const KIND: &str = "porchlight.webhook.refused";
+/// The type of the event that tells scripts of refused deliveries.
+pub const REFUSED: &str = "porchlight.webhook.refused";
 
 /// Who says it: a name that no webhook can have.
 const SOURCE: &str = "porchlight";
@@ -40,6 +41,8 @@ pub(super) struct Refusals {
     journal: Journal,
     stored: OnStored,
     latest: Mutex<VecDeque<NewRefusal>>,
+    /// Whether anybody asked for the event.
+    pub(super) wanted: AtomicBool,
 }
 
 /// Something that is to be said about one delivery.
@@ -55,6 +58,7 @@ impl Refusals {
             journal,
             stored,
             latest: Mutex::default(),
+            wanted: AtomicBool::new(true),
         }
     }
 
@@ -139,6 +143,9 @@ impl Refusals {
 
     /// Appends the event for scripts, if it is time for one.
     fn announce(&self, hook: &Hook, refusal: &NewRefusal) {
+        if !self.wanted.load(Ordering::Relaxed) {
+            return;
+        }
         let Some(count) = hook.memory.announcements.count(Instant::now()) else {
             return;
         };
@@ -191,7 +198,7 @@ fn event(refusal: &NewRefusal, count: u64) -> NewEvent {
     });
     NewEvent {
         source: SOURCE.to_owned(),
-        kind: KIND.to_owned(),
+        kind: REFUSED.to_owned(),
         subject: Some(refusal.webhook.clone()),
         time: refusal.at.to_rfc3339(),
         dedup_key: format!("host:{}:{}", refusal.webhook, refusal.at.0),
