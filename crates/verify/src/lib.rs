@@ -9,6 +9,7 @@
 
 pub mod delivery;
 pub mod encoding;
+mod inflate;
 pub mod locator;
 pub mod mac;
 pub mod rejected;
@@ -20,6 +21,7 @@ mod token;
 mod verify;
 
 pub use delivery::Delivery;
+pub use inflate::{InflateError, inflate};
 pub use rejected::Rejected;
 pub use scheme::Scheme;
 pub use sign::{sign, sign_query};
