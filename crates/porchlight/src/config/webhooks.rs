@@ -15,7 +15,14 @@ use std::sync::Arc;
 /// The largest body unless said otherwise: XProtect analytics events carry pictures in their JSON.
 const MAX_BODY: u64 = 16 << 20;
 /// The fields of a preset that a webhook may override.
-const OVERRIDES: [&str; 5] = ["scheme", "event", "facts", "body", "success_status"];
+const OVERRIDES: [&str; 6] = [
+    "scheme",
+    "event",
+    "facts",
+    "body",
+    "inflate",
+    "success_status",
+];
 
 /// Reads all webhooks of the file, noting every mistake.
 pub fn read(root: &Section<'_>, secrets: &SecretSource<'_>) -> Vec<Webhook> {

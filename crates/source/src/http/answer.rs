@@ -6,6 +6,7 @@
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use porchlight_core::EventId;
+use porchlight_journal::Appended;
 use std::time::Duration;
 use warp::reply::Response;
 
@@ -16,6 +17,11 @@ pub(super) enum Answer {
     Stored { status: StatusCode, event: EventId },
     /// It was on disk already, as this event.
     Duplicate { status: StatusCode, event: EventId },
+    /// A batch is on disk, in this order.
+    Several {
+        status: StatusCode,
+        appended: Vec<Appended>,
+    },
     /// The proof did not hold.
     ProofFailed { status: StatusCode },
     /// A web page posted to a webhook that asks for no proof.
@@ -25,7 +31,7 @@ pub(super) enum Answer {
     /// Not a POST.
     WrongMethod,
     /// The body is not what its type says. The reason quotes nothing of it.
-    Unusable(String),
+    Unusable { status: StatusCode, reason: String },
     /// The request is not framed as HTTP demands.
     Malformed,
     /// The body did not arrive in time.
@@ -66,9 +72,10 @@ impl Answer {
             Self::Duplicate { status, event } => {
                 return (*status, format!(r#"{{"event":{event},"duplicate":true}}"#));
             }
-            Self::Unusable(reason) => {
+            Self::Several { status, appended } => return (*status, several(appended)),
+            Self::Unusable { status, reason } => {
                 let body = serde_json::json!({ "error": reason });
-                return (StatusCode::BAD_REQUEST, body.to_string());
+                return (*status, body.to_string());
             }
             Self::ProofFailed { status } => (*status, "proof failed"),
             Self::FromBrowser => (
@@ -91,6 +98,25 @@ impl Answer {
     }
 }
 
+/// `event` is the first, as for a delivery of one; `duplicates` are those of `events` that were on
+/// disk already.
+fn several(appended: &[Appended]) -> String {
+    let id = |appended: &Appended| match *appended {
+        Appended::Stored(id) | Appended::Duplicate(id) => id,
+    };
+    let is_duplicate = |appended: &&Appended| matches!(appended, Appended::Duplicate(_));
+    let events: Vec<EventId> = appended.iter().map(id).collect();
+    let duplicates: Vec<EventId> = appended.iter().filter(is_duplicate).map(id).collect();
+    let mut body = serde_json::json!({ "events": events });
+    if let Some(first) = events.first() {
+        body["event"] = (*first).into();
+    }
+    if !duplicates.is_empty() {
+        body["duplicates"] = duplicates.into();
+    }
+    body.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +133,14 @@ mod tests {
                 status: ok,
                 event: 7,
             },
-            Answer::Unusable("no \"JSON\"\n".into()),
+            Answer::Several {
+                status: ok,
+                appended: vec![Appended::Stored(7), Appended::Duplicate(3)],
+            },
+            Answer::Unusable {
+                status: StatusCode::BAD_REQUEST,
+                reason: "no \"JSON\"\n".into(),
+            },
             Answer::FromBrowser,
             Answer::Broken,
         ] {

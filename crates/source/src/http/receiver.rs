@@ -5,7 +5,7 @@
 use super::answer::Answer;
 use super::failures::Failures;
 use super::quiet::Quiet;
-use crate::{Webhook, decode};
+use crate::{Decoded, Webhook, decode};
 use http::StatusCode;
 use porchlight_core::{Event, Timestamp};
 use porchlight_journal::{Appended, Journal};
@@ -169,12 +169,19 @@ impl Receiver {
             Ok(decoded) => decoded,
             Err(unusable) => {
                 count(&self.counters.unusable);
-                let status = StatusCode::BAD_REQUEST;
+                let status = unusable.status();
                 self.refuse(hook, peer, received, status, "body unusable", &unusable);
-                return Answer::Unusable(unusable.to_string());
+                return Answer::Unusable {
+                    status,
+                    reason: unusable.to_string(),
+                };
             }
         };
         let status = status(preset.success_status, StatusCode::OK);
+        let decoded = match <[Decoded; 1]>::try_from(decoded) {
+            Ok([decoded]) => decoded,
+            Err(several) => return self.take_several(hook, status, several).await,
+        };
         let content = decoded.event.clone();
         match self
             .journal
@@ -204,6 +211,43 @@ impl Receiver {
                 Answer::Unavailable(unavailable.retry_after)
             }
         }
+    }
+
+    /// Stores all of them or none.
+    async fn take_several(&self, hook: &Hook, status: StatusCode, decoded: Vec<Decoded>) -> Answer {
+        let (peer, received) = match decoded.first() {
+            Some(first) => (first.event.peer.parse().ok(), first.event.received),
+            None => (None, (self.clock)()),
+        };
+        let contents: Vec<_> = decoded.iter().map(|one| one.event.clone()).collect();
+        let entries = decoded.into_iter();
+        let entries = entries.map(|one| (one.event, one.blobs, one.claim));
+        let appended = match self.journal.append_all(entries.collect()).await {
+            Ok(appended) => appended,
+            Err(unavailable) => {
+                count(&self.counters.unavailable);
+                let told = StatusCode::SERVICE_UNAVAILABLE;
+                self.refuse(
+                    hook,
+                    peer,
+                    received,
+                    told,
+                    "journal unavailable",
+                    &unavailable,
+                );
+                return Answer::Unavailable(unavailable.retry_after);
+            }
+        };
+        for (appended, content) in appended.iter().zip(contents) {
+            match *appended {
+                Appended::Stored(id) => {
+                    count(&self.counters.stored);
+                    (self.stored)(Arc::new(Event { id, content }));
+                }
+                Appended::Duplicate(_) => count(&self.counters.duplicates),
+            }
+        }
+        Answer::Several { status, appended }
     }
 
     fn refuse(
