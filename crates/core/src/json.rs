@@ -86,7 +86,8 @@ impl<'a> Reader<'a> {
             text,
             at: 0,
             depth: 0,
-            names: Vec::new(),
+            // Room for the names that are usually open at once, so that it is made only once.
+            names: Vec::with_capacity(if text.len() < 64 { 0 } else { 32 }),
         }
     }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// The data files. A new preset is a new file and a line here.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 14] = [
     ("xprotect", include_str!("../presets/xprotect.toml")),
     ("rhombus", include_str!("../presets/rhombus.toml")),
     ("connectit", include_str!("../presets/connectit.toml")),
@@ -34,6 +34,9 @@ const FILES: [(&str, &str); 11] = [
         "standard-webhooks",
         include_str!("../presets/standard-webhooks.toml"),
     ),
+    ("axis", include_str!("../presets/axis.toml")),
+    ("cloudevents", include_str!("../presets/cloudevents.toml")),
+    ("hikvision", include_str!("../presets/hikvision.toml")),
     ("hmac", include_str!("../presets/hmac.toml")),
     ("token", include_str!("../presets/token.toml")),
 ];

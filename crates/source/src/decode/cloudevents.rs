@@ -49,10 +49,10 @@ pub struct CloudEvent {
 /// Reads all events of a delivery; an empty batch has none.
 pub fn read(
     headers: &HeaderMap,
-    sent: &ContentType,
+    sent: &ContentType<'_>,
     body: &Bytes,
 ) -> Result<Vec<CloudEvent>, Unusable> {
-    match sent.essence.as_str() {
+    match &*sent.essence {
         STRUCTURED => structured(body).map(|event| vec![event]),
         BATCH => batch(body),
         other if other.starts_with("application/cloudevents") => Err(Unusable::unsupported(
@@ -143,7 +143,11 @@ fn structured(body: &Bytes) -> Result<CloudEvent, Unusable> {
     finish(content, body, attributes, true)
 }
 
-fn binary(headers: &HeaderMap, sent: &ContentType, body: &Bytes) -> Result<CloudEvent, Unusable> {
+fn binary(
+    headers: &HeaderMap,
+    sent: &ContentType<'_>,
+    body: &Bytes,
+) -> Result<CloudEvent, Unusable> {
     let mut attributes = Map::new();
     for name in headers.keys() {
         let Some(attribute) = name.as_str().strip_prefix("ce-") else {
@@ -190,7 +194,7 @@ fn header_text(value: &[u8]) -> Result<String, Unusable> {
 }
 
 /// Data that came as bytes: a document where its type says so, else a file.
-fn payload(sent: &ContentType, bytes: &Bytes) -> Result<Content, Unusable> {
+fn payload(sent: &ContentType<'_>, bytes: &Bytes) -> Result<Content, Unusable> {
     let is_document = match sent.kind() {
         Kind::Json | Kind::Xml | Kind::Text | Kind::Form => true,
         Kind::Multipart => true,

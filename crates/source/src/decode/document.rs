@@ -40,7 +40,7 @@ impl Content {
 }
 
 /// Finds the document.
-pub fn read(expected: &Body, sent: &ContentType, body: &Bytes) -> Result<Content, Unusable> {
+pub fn read(expected: &Body, sent: &ContentType<'_>, body: &Bytes) -> Result<Content, Unusable> {
     match (expected, sent.kind()) {
         (Body::Json, _) if body.trim_ascii().is_empty() => {
             Err(Unusable::new("the body is empty; JSON was expected"))
@@ -85,7 +85,7 @@ pub fn document(body: &Bytes) -> Result<Content, Unusable> {
 
 /// A body of no announced form: JSON when it is JSON, XML when it says so, nothing when it is
 /// empty, else a text. JSON that readers disagree about is refused, not taken as a text.
-fn anything(sent: &ContentType, body: &Bytes) -> Result<Content, Unusable> {
+fn anything(sent: &ContentType<'_>, body: &Bytes) -> Result<Content, Unusable> {
     if xml::looks_like_xml(body) {
         return xml_content(sent, body);
     }
@@ -102,12 +102,12 @@ fn anything(sent: &ContentType, body: &Bytes) -> Result<Content, Unusable> {
     }
 }
 
-fn xml_content(sent: &ContentType, body: &Bytes) -> Result<Content, Unusable> {
+fn xml_content(sent: &ContentType<'_>, body: &Bytes) -> Result<Content, Unusable> {
     let charset = sent.parameter("charset");
     Ok(Content::made(xml::to_json(body, charset.as_deref())?, body))
 }
 
-fn charset(sent: &ContentType) -> Result<Charset, Unusable> {
+fn charset(sent: &ContentType<'_>) -> Result<Charset, Unusable> {
     Charset::named(&sent.parameter("charset").unwrap_or_default())
 }
 

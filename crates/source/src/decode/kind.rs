@@ -3,6 +3,7 @@
 use super::Unusable;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use std::borrow::Cow;
 
 /// A content type, as far as it changes how a body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,18 +18,18 @@ pub enum Kind {
 
 /// A `Content-Type` header; empty when there was none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContentType {
+pub struct ContentType<'a> {
     /// Type and subtype in lower case, without parameters.
-    pub essence: String,
-    whole: String,
+    pub essence: Cow<'a, str>,
+    whole: &'a str,
 }
 
-impl ContentType {
+impl<'a> ContentType<'a> {
     /// The content type of a request.
     ///
     /// # Errors
     /// There are two, and readers could each take another one.
-    pub fn of(headers: &HeaderMap) -> Result<Self, Unusable> {
+    pub fn of(headers: &'a HeaderMap) -> Result<Self, Unusable> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let first = values.next().and_then(|value| value.to_str().ok());
         if values.next().is_some() {
@@ -38,17 +39,22 @@ impl ContentType {
     }
 
     /// Reads the header's text.
-    pub fn parse(whole: &str) -> Self {
-        let essence = whole.split(';').next().unwrap_or_default();
+    pub fn parse(whole: &'a str) -> Self {
+        let essence = whole.split(';').next().unwrap_or_default().trim();
+        let is_lower = !essence.bytes().any(|byte| byte.is_ascii_uppercase());
         Self {
-            essence: essence.trim().to_ascii_lowercase(),
-            whole: whole.to_owned(),
+            essence: if is_lower {
+                Cow::Borrowed(essence)
+            } else {
+                Cow::Owned(essence.to_ascii_lowercase())
+            },
+            whole,
         }
     }
 
     /// How it is read.
     pub fn kind(&self) -> Kind {
-        match self.essence.as_str() {
+        match &*self.essence {
             "application/x-www-form-urlencoded" => Kind::Form,
             "application/json" | "text/json" => Kind::Json,
             "application/xml" | "text/xml" => Kind::Xml,
@@ -62,7 +68,7 @@ impl ContentType {
 
     /// A parameter, without its quotes.
     pub fn parameter(&self, name: &str) -> Option<String> {
-        parameter(&self.whole, name)
+        parameter(self.whole, name)
     }
 }
 

@@ -10,12 +10,12 @@ use crate::attachment::{File, sniff};
 use crate::multipart::{self, Part};
 use bytes::Bytes;
 
-fn read(sent: &ContentType, body: &Bytes) -> Result<Vec<Part>, Unusable> {
+fn read(sent: &ContentType<'_>, body: &Bytes) -> Result<Vec<Part>, Unusable> {
     multipart::read(sent.parameter("boundary"), body).map_err(Unusable::new)
 }
 
 /// The field that holds the JSON, and the files.
-pub fn field(sent: &ContentType, body: &Bytes, name: &str) -> Result<Content, Unusable> {
+pub fn field(sent: &ContentType<'_>, body: &Bytes, name: &str) -> Result<Content, Unusable> {
     let mut found = None;
     let mut files = Vec::new();
     for part in read(sent, body)? {
@@ -33,7 +33,7 @@ pub fn field(sent: &ContentType, body: &Bytes, name: &str) -> Result<Content, Un
 }
 
 /// The first part that is XML or JSON, by its type or how it begins; all others are files.
-pub fn document(sent: &ContentType, body: &Bytes) -> Result<Content, Unusable> {
+pub fn document(sent: &ContentType<'_>, body: &Bytes) -> Result<Content, Unusable> {
     let mut parts = read(sent, body)?;
     let found = parts.iter().position(is_document);
     let found = found.ok_or_else(|| Unusable::new("no part of the body is XML or JSON"))?;
@@ -46,7 +46,7 @@ pub fn document(sent: &ContentType, body: &Bytes) -> Result<Content, Unusable> {
 
 /// A part that is XML or JSON where it is the only one and there are no fields; else the fields as
 /// an object. Either way the files beside it.
-pub fn any(sent: &ContentType, body: &Bytes) -> Result<Content, Unusable> {
+pub fn any(sent: &ContentType<'_>, body: &Bytes) -> Result<Content, Unusable> {
     let parts = read(sent, body)?;
     let declared = |part: &&Part| {
         let is_named = part.filename.is_some() || part.content_type.is_some();
@@ -98,7 +98,7 @@ fn is_document(part: &Part) -> bool {
         None | Some(Kind::Other | Kind::Text)
             if sent.as_ref().is_none_or(|sent| {
                 matches!(
-                    sent.essence.as_str(),
+                    &*sent.essence,
                     "" | "text/plain" | "application/octet-stream"
                 )
             }) =>
