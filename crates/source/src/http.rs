@@ -21,6 +21,7 @@ mod quiet;
 mod receiver;
 mod refusals;
 mod routes;
+mod take;
 
 pub use accept::{WarpService, serve_service};
 pub use limits::{Forwarding, Network, ServeLimits};
