@@ -36,7 +36,10 @@ pub fn send(home: &Home, args: &SendArgs) -> Ending {
             return Ending::Mistake;
         }
     };
-    let address = args.to.unwrap_or(config.server.listen);
+    let Some(address) = args.to.or(config.server.plain_address()) else {
+        let message = "porchlight.toml names no address for plain HTTP; say where with --to";
+        return Ending::Failed(message.to_owned());
+    };
     let answer = choose(&config, args).and_then(|webhook| {
         let request = prepare(webhook, args)?;
         post(address, &request).map_err(|error| {

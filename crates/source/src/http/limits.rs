@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// The limits of one listener.
+/// The limits of all listeners together.
 #[derive(Debug, Clone)]
 pub struct ServeLimits {
     /// Connections at one time. Each costs at most [`Self::READ_BUFFER`] bytes beside its body.
@@ -17,6 +17,8 @@ pub struct ServeLimits {
     pub body: Duration,
     /// How long a body may pause.
     pub body_idle: Duration,
+    /// How long an answer may wait for its reader without any progress.
+    pub write: Duration,
     /// Bytes of bodies that may be in memory at one time, counted once a body passes 64 KiB. A
     /// webhook's own cap should stay below it.
     pub body_memory: usize,
@@ -27,6 +29,9 @@ pub struct ServeLimits {
     pub drain: Duration,
     /// Whose `X-Forwarded-For` is believed. Empty: nobody's.
     pub proxies: Vec<Network>,
+    /// Where senders reach us, such as `https://porch.example`, without a slash at the end: what
+    /// [`porchlight_verify::Delivery::url`] begins with.
+    pub public_url: Option<String>,
 }
 
 impl ServeLimits {
@@ -46,10 +51,12 @@ impl Default for ServeLimits {
             header: Duration::from_secs(15),
             body: Duration::from_secs(120),
             body_idle: Duration::from_secs(10),
+            write: Duration::from_secs(10),
             body_memory: 128 << 20,
             failures_per_minute: 60,
             drain: Duration::from_secs(10),
             proxies: Vec::new(),
+            public_url: None,
         }
     }
 }
@@ -62,6 +69,13 @@ pub struct Network {
 }
 
 impl Network {
+    /// The network that holds this address alone.
+    pub(super) fn of(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let prefix = if address.is_ipv4() { 32 } else { 128 };
+        Self { address, prefix }
+    }
+
     /// Whether the address lies in this network. An IPv4 address in IPv6 clothes counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

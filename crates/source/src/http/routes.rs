@@ -128,13 +128,13 @@ impl Porch {
         };
         let delivery = Delivery {
             method: head.method,
-            url: target(head.name.as_str(), &head.query),
+            url: self.target(head.name.as_str(), &head.query),
+            certificates: head.connection.certificates(),
             query: head.query,
             headers: head.headers,
             body: body.bytes,
             peer: Some(sender),
             max_inflated: hook.webhook.max_body,
-            ..Delivery::default()
         };
         let answer = self.receiver.take(&hook, delivery, &self.failures).await;
         drop(body.share);
@@ -149,7 +149,8 @@ impl Porch {
             return Err(Answer::WrongMethod);
         }
         let peer = head.connection.peer.ip();
-        let sender = origin::sender(peer, &head.headers, &self.limits.proxies);
+        let proxies = head.connection.proxies(&self.limits.proxies);
+        let sender = origin::sender(peer, &head.headers, &proxies);
         if let Some(wait) = self.failures.wait(key(sender), Instant::now()) {
             return Err(Answer::TooManyFailures(wait));
         }
@@ -164,13 +165,15 @@ impl Porch {
         }
         Ok((hook, sender))
     }
+
+    /// The public URL that was asked for, or its path and query when none is configured.
+    fn target(&self, name: &str, query: &str) -> String {
+        let base = self.limits.public_url.as_deref().unwrap_or_default();
+        let separator = if query.is_empty() { "" } else { "?" };
+        format!("{base}/webhook/{name}{separator}{query}")
+    }
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn target(name: &str, query: &str) -> String {
-    let separator = if query.is_empty() { "" } else { "?" };
-    format!("/webhook/{name}{separator}{query}")
 }

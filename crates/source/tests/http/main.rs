@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+mod certificates;
 mod hostile;
 mod house;
 mod patience;
+mod tls;
