@@ -9,6 +9,8 @@
 mod client;
 mod expiry;
 mod pair;
+#[cfg(test)]
+mod tests;
 
 pub use client::ClientCertificates;
 pub use pair::{Pair, PairError, PairFiles, Part};
@@ -21,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 /// How often the files are read: two of some kilobytes from the page cache, some 50 µs.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often a certificate that nobody renews is complained about.
 const REMIND_EVERY: Duration = Duration::from_secs(24 * 3600);
 
@@ -44,6 +46,19 @@ struct Seen {
     odd: Option<(Result<pair::Digest, PairError>, bool)>,
     expires: Timestamp,
     reminded: Timestamp,
+}
+
+/// What came of a look at the files.
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    /// Nothing is new.
+    Same,
+    /// A new pair is in use.
+    Taken,
+    /// What is new can't be used; perhaps someone is still writing.
+    Odd,
+    /// The same once more, so it is said.
+    Complained,
 }
 
 impl Tls {
@@ -93,47 +108,43 @@ impl Tls {
     }
 
     /// Reads the files once, and uses what stands there if it is new and works.
-    fn look(&self) {
+    fn look(&self) -> Look {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let found = self.files.read();
-        match &found {
+        let mark = match &found {
             Ok(found) if found.digest() == seen.used => {
                 seen.odd = None;
                 self.remind(&mut seen);
-                return;
+                return Look::Same;
             }
-            _ => {}
-        }
-        let mark = found
-            .as_ref()
-            .map(pair::Found::digest)
-            .map_err(Clone::clone);
-        let said = match seen.odd.take() {
-            Some((before, said)) if before == mark => Some(said),
-            _ => None,
+            Ok(found) => Ok(found.digest()),
+            Err(error) => Err(error.clone()),
         };
-        if said == Some(true) {
-            seen.odd = Some((mark, true));
-            return;
+        let before = seen.odd.take().filter(|(before, _)| *before == mark);
+        if let Some((_, true)) = before {
+            seen.odd = before;
+            return Look::Same;
         }
-        match found
+        let taken = found
             .and_then(pair::Found::parse)
-            .and_then(|pair| self.take(pair, &mut seen))
-        {
-            Ok(()) => {}
-            // A tool may be between its two files: what stands for two looks is meant so.
-            Err(_) if said.is_none() => seen.odd = Some((mark, false)),
-            Err(error) => {
-                seen.odd = Some((mark, true));
-                tracing::error!(
-                    cert = %self.files.cert.display(),
-                    key = %self.files.key.display(),
-                    error = %error.message,
-                    help = %error.help,
-                    "the changed certificate can't be used; the one before stays in use"
-                );
-            }
+            .and_then(|pair| self.take(pair, &mut seen));
+        let Err(error) = taken else {
+            return Look::Taken;
+        };
+        // A tool may be between its two files: only what stands for two looks is meant so.
+        let meant = before.is_some();
+        seen.odd = Some((mark, meant));
+        if !meant {
+            return Look::Odd;
         }
+        tracing::error!(
+            cert = %self.files.cert.display(),
+            key = %self.files.key.display(),
+            error = %error.message,
+            help = %error.help,
+            "the changed certificate can't be used; the one before stays in use"
+        );
+        Look::Complained
     }
 
     fn take(&self, pair: Pair, seen: &mut Seen) -> Result<(), PairError> {

@@ -6,5 +6,7 @@ mod answers;
 mod certificates;
 mod hostile;
 mod house;
+#[cfg(unix)]
+mod listeners;
 mod patience;
 mod tls;
