@@ -110,6 +110,7 @@ fn plain_tls_and_its_renewal_side_by_side_and_a_broken_pair_keeps_the_old_one() 
     assert_eq!(first.send(tls, &last_words("1")).expect("TLS").status, 200);
     assert_eq!(house.post("2").status, 200);
     assert!(second.send(tls, &last_words("3")).is_err(), "another's");
+    house.wait_until_said("the sender doesn't trust our certificate");
 
     second.write(house.path());
     eventually("the new certificate", || {
@@ -126,6 +127,26 @@ fn plain_tls_and_its_renewal_side_by_side_and_a_broken_pair_keeps_the_old_one() 
     eventually("the mended pair", || first.send(tls, &last_words("6")).ok());
     assert_eq!(house.count_said("can't be used"), 2, "once for each change");
     assert_eq!(house.terminate(), Some(0));
+}
+
+#[test]
+fn a_sender_without_a_certificate_is_refused_where_one_is_required_and_the_log_says_why() {
+    let made = Made::new();
+    let config = format!(
+        "{SERVER_TLS}client_certificates = \"required\"\n{}",
+        gate_config()
+    );
+    let mut house = House::furnish(&config, &[]);
+    made.write(house.path());
+    house.restart();
+    let tls = address(&house, "https://");
+    assert!(made.send(tls, &last_words("1")).is_err());
+    house.wait_until_said("the sender showed no certificate");
+    assert_eq!(
+        house.post("2").status,
+        200,
+        "the plain listener is another matter"
+    );
 }
 
 #[test]

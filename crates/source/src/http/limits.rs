@@ -11,7 +11,7 @@ pub struct ServeLimits {
     /// Connections at one time from one IPv4 address or one IPv6 /64 network; loopback, which is
     /// where a reverse proxy sits, may take all.
     pub connections_per_address: usize,
-    /// How long a request's header may take, and how long a connection may idle between requests.
+    /// How long a request's header may take, before it a TLS handshake, and how long a connection may idle between requests.
     pub header: Duration,
     /// How long a body may take from the end of the header to its last byte.
     pub body: Duration,

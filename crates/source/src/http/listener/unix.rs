@@ -2,7 +2,7 @@
 //!
 //! A socket file outlives a program that was killed. It is replaced only when nobody answers on
 //! it, and anything that is no socket is left alone. The new socket is made under another name
-//! and moved into place, so there is no moment at which it has wider permissions than asked for.
+//! and moved into place, so it is never found under its own name before its permissions are set.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
