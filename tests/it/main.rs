@@ -20,3 +20,4 @@ mod overload;
 mod payloads;
 mod reload;
 mod scripts;
+mod tls;

@@ -4,7 +4,7 @@
 
 use porchlight_core::{Event, Secret, Timestamp};
 use porchlight_journal::{Journal, Options};
-use porchlight_source::http::{Receiver, ServeLimits, serve};
+use porchlight_source::http::{Listener, Receiver, ServeLimits, serve};
 use porchlight_source::{Preset, Webhook};
 use porchlight_verify::{Delivery, sign};
 use std::net::SocketAddr;
@@ -40,6 +40,17 @@ impl House {
     }
 
     pub async fn open_with(limits: ServeLimits) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self::open_on(vec![Listener::Tcp(listener)], address, limits).await
+    }
+
+    /// A house with these doors, of which `address` is the one that most tests use.
+    pub async fn open_on(
+        listeners: Vec<Listener>,
+        address: SocketAddr,
+        limits: ServeLimits,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(folder.path(), Options::default()).unwrap();
         let (sender, stored) = mpsc::unbounded_channel();
@@ -49,10 +60,13 @@ impl House {
             Arc::new(move |event| drop(sender.send(event))),
         ));
         receiver.set_webhooks(webhooks());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, Arc::clone(&receiver), limits, stop.clone()));
+        let serving = tokio::spawn(serve(
+            listeners,
+            Arc::clone(&receiver),
+            limits,
+            stop.clone(),
+        ));
         Self {
             address,
             receiver,

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+mod certificates;
 mod hostile;
 mod house;
+#[cfg(unix)]
+mod listeners;
 mod patience;
+mod tls;
