@@ -13,7 +13,7 @@ pub fn give(root: &Section<'_>, server: &Server, webhooks: &[Webhook], now: Time
         let Some((_, section)) = section else {
             continue;
         };
-        for (message, help) in weaknesses(webhook, now) {
+        for (message, help) in weaknesses(webhook, server, now) {
             let message = format!("{}: {message}", section.title());
             section.source().warning(section.span(), message, help);
         }
@@ -24,7 +24,7 @@ pub fn give(root: &Section<'_>, server: &Server, webhooks: &[Webhook], now: Time
 }
 
 /// What can be said of one webhook alone, each with what to do.
-fn weaknesses(webhook: &Webhook, now: Timestamp) -> Vec<(String, &'static str)> {
+fn weaknesses(webhook: &Webhook, server: &Server, now: Timestamp) -> Vec<(String, &'static str)> {
     let scheme = &webhook.preset.scheme;
     let mut found: Vec<(String, &'static str)> = scheme
         .weaknesses(&webhook.secrets)
@@ -50,7 +50,7 @@ fn weaknesses(webhook: &Webhook, now: Timestamp) -> Vec<(String, &'static str)> 
     if let Some(message) = webhook.dedup_weakness() {
         found.push((message, "choose another `dedup` or `dedup_ttl`"));
     }
-    if scheme.signs_url() && webhook.url.is_none() {
+    if scheme.signs_url() && webhook.url.is_none() && server.url.is_none() {
         let message =
             "the signature covers the address, so `url` has to be the one that the sender knows";
         found.push((
