@@ -21,3 +21,4 @@ mod payloads;
 mod refused;
 mod reload;
 mod scripts;
+mod tls;

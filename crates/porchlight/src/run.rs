@@ -12,6 +12,7 @@ use crate::dispatch::committer::{self, Exits};
 use crate::dispatch::workers::{Tools, Workers};
 use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, system_clock};
 use crate::home::Home;
+use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
 use crate::scripts::{Library, Report, remember};
 use crate::{Clock, Ending, output};
@@ -45,6 +46,10 @@ pub fn run(home: &Home, args: &RunArgs) -> Ending {
         }
     };
     output::diagnostics(&config.warnings);
+    let passed = match Passed::take() {
+        Ok(passed) => passed,
+        Err(message) => return Ending::Failed(message),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -52,7 +57,7 @@ pub fn run(home: &Home, args: &RunArgs) -> Ending {
         Ok(runtime) => runtime,
         Err(error) => return Ending::Failed(format!("the system gives no threads: {error}")),
     };
-    match runtime.block_on(serve_house(home, config, args.listen, first_run)) {
+    match runtime.block_on(serve_house(home, config, (args.listen, passed), first_run)) {
         Ok(()) => Ending::Done,
         Err(message) => Ending::Failed(message),
     }
@@ -74,17 +79,13 @@ fn mistakes(problems: &[Diagnostic]) -> String {
 async fn serve_house(
     home: &Home,
     config: Config,
-    listen: Option<SocketAddr>,
+    (listen, passed): (Option<SocketAddr>, Passed),
     first_run: bool,
 ) -> Result<(), String> {
     let clock = system_clock();
-    let address = listen.unwrap_or(config.server.listen);
     let journal = open_journal(home, &config, &clock)?;
     let reader = journal.reader().map_err(|error| error.to_string())?;
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("can't listen on {address}: {error}"))?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let doors = Doors::open(&config.server, listen, passed).await?;
     let config = Arc::new(config);
 
     let (stored_sender, stored) = mpsc::channel(STORED_QUEUE);
@@ -139,11 +140,17 @@ async fn serve_house(
         body: config.server.body_timeout,
         connections: config.server.max_connections,
         drain: config.server.drain,
+        public_url: config.server.url.clone(),
         ..ServeLimits::default()
     };
     let limits = config.server.guards.apply(limits);
-    greet(home, &config, address, first_run);
-    let server = tokio::spawn(serve(listener, Arc::clone(&receiver), limits, stop.clone()));
+    greet(home, &config, &doors, first_run);
+    let server = tokio::spawn(serve(
+        doors.listeners,
+        Arc::clone(&receiver),
+        limits,
+        stop.clone(),
+    ));
 
     let live = move |set: &ScriptSet| {
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
@@ -308,7 +315,7 @@ fn tell(report: &Report) {
     }
 }
 
-fn greet(home: &Home, config: &Config, address: SocketAddr, first_run: bool) {
+fn greet(home: &Home, config: &Config, doors: &Doors, first_run: bool) {
     let dir = home.dir.canonicalize().unwrap_or_else(|_| home.dir.clone());
     if first_run {
         output::note(&format!(
@@ -317,13 +324,17 @@ fn greet(home: &Home, config: &Config, address: SocketAddr, first_run: bool) {
             crate::config::FILE
         ));
     }
-    output::note(&format!(
-        "porchlight {} listens on http://{address}",
-        env!("CARGO_PKG_VERSION")
-    ));
+    for name in &doors.names {
+        output::note(&format!(
+            "porchlight {} listens on {name}",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    let first = doors.names.first().map(String::as_str).unwrap_or_default();
+    let base = config.server.url.as_deref().unwrap_or(first);
     for webhook in &config.webhooks {
         output::note(&format!(
-            "  webhook  http://{address}/webhook/{}  ({})",
+            "  webhook  {base}/webhook/{}  ({})",
             webhook.name, webhook.preset.title
         ));
     }

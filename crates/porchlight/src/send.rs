@@ -36,9 +36,13 @@ pub fn send(home: &Home, args: &SendArgs) -> Ending {
             return Ending::Mistake;
         }
     };
-    let address = args.to.unwrap_or(config.server.listen);
+    let Some(address) = args.to.or(config.server.plain_address()) else {
+        let message = "porchlight.toml names no address for plain HTTP; say where with --to";
+        return Ending::Failed(message.to_owned());
+    };
     let answer = choose(&config, args).and_then(|webhook| {
-        let request = prepare(webhook, args)?;
+        let base = config.server.url.as_deref().unwrap_or_default();
+        let request = prepare(webhook, base, args)?;
         post(address, &request).map_err(|error| {
             format!("nothing answers at {address} ({error}); is `porchlight run` running there?")
         })
@@ -96,7 +100,7 @@ fn choose<'a>(config: &'a Config, args: &SendArgs) -> Result<&'a Webhook, String
     }
 }
 
-fn prepare(webhook: &Webhook, args: &SendArgs) -> Result<Request, String> {
+fn prepare(webhook: &Webhook, base: &str, args: &SendArgs) -> Result<Request, String> {
     let now = system_clock()();
     let path = format!("/webhook/{}", webhook.name);
     let file = Path::new(&args.what);
@@ -112,7 +116,7 @@ fn prepare(webhook: &Webhook, args: &SendArgs) -> Result<Request, String> {
         from_file(file, path, now)?
     };
     if !args.as_is {
-        prove(&mut request, webhook, now)?;
+        prove(&mut request, webhook, base, now)?;
     }
     Ok(request)
 }
@@ -147,7 +151,13 @@ fn from_file(file: &Path, path: String, now: Timestamp) -> Result<Request, Strin
 }
 
 /// Adds what the webhook's scheme demands, in place of what a captured request brought along.
-fn prove(request: &mut Request, webhook: &Webhook, now: Timestamp) -> Result<(), String> {
+/// `base` is the public URL, which some schemes sign.
+fn prove(
+    request: &mut Request,
+    webhook: &Webhook,
+    base: &str,
+    now: Timestamp,
+) -> Result<(), String> {
     let scheme = &webhook.preset.scheme;
     let Some(secret) = webhook.secrets.first() else {
         return Ok(());
@@ -166,7 +176,7 @@ fn prove(request: &mut Request, webhook: &Webhook, now: Timestamp) -> Result<(),
     }
     let delivery = Delivery {
         method: http::Method::POST,
-        url: request.path.clone(),
+        url: format!("{base}{}", request.path),
         query: String::new(),
         headers,
         body: request.body.clone().into(),

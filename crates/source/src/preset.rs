@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// The data files. A new preset is a new file and a line here.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 14] = [
     ("xprotect", include_str!("../presets/xprotect.toml")),
     ("rhombus", include_str!("../presets/rhombus.toml")),
     ("connectit", include_str!("../presets/connectit.toml")),
@@ -34,6 +34,9 @@ const FILES: [(&str, &str); 11] = [
         "standard-webhooks",
         include_str!("../presets/standard-webhooks.toml"),
     ),
+    ("axis", include_str!("../presets/axis.toml")),
+    ("cloudevents", include_str!("../presets/cloudevents.toml")),
+    ("hikvision", include_str!("../presets/hikvision.toml")),
     ("hmac", include_str!("../presets/hmac.toml")),
     ("token", include_str!("../presets/token.toml")),
 ];
@@ -63,6 +66,7 @@ pub struct Preset {
     /// What makes two deliveries the same event, unless the configuration says otherwise.
     pub dedup: DedupPolicy,
     body: Body,
+    inflate: bool,
     event: EventRules,
     facts: BTreeMap<String, Fact>,
     plan: Plan,
@@ -78,7 +82,11 @@ pub enum Body {
     Json,
     /// In this field of a form or multipart form; a body that is neither is JSON itself.
     Field(String),
-    /// By content type: JSON, a form (an object), text (a string), or whatever parses as JSON.
+    /// XML or JSON, by how it begins; in a multipart body the first part that is either.
+    Document,
+    /// CloudEvents 1.0: structured, binary or batched, as the content type says.
+    CloudEvents,
+    /// By content type: JSON, XML, a form (an object), text (a string), or whatever parses as JSON.
     #[default]
     Any,
 }
@@ -92,6 +100,9 @@ struct Table {
     success_status: u16,
     #[serde(default)]
     body: Body,
+    /// Whether a body with `Content-Encoding: gzip` is taken, the proof being over the wire bytes.
+    #[serde(default)]
+    inflate: bool,
     #[serde(default)]
     dedup: DedupWord,
     scheme: Scheme,
@@ -162,6 +173,7 @@ impl Preset {
             success_status: read.success_status,
             dedup,
             body: read.body,
+            inflate: read.inflate,
             event,
             facts,
             plan,
@@ -203,6 +215,11 @@ impl Preset {
     /// How the body is read.
     pub fn body(&self) -> &Body {
         &self.body
+    }
+
+    /// Whether a gzip body is inflated after its proof.
+    pub fn may_inflate(&self) -> bool {
+        self.inflate
     }
 
     /// The sample that `send` sends.

@@ -329,7 +329,7 @@ async fn in_order(file: &File, sequence: &Sequence) -> Result<(), String> {
             Ok(verified) => {
                 let decoded = decode(&webhook, verified, now).await;
                 let decoded = decoded.map_err(|unusable| unusable.to_string())?;
-                match decoded.claim {
+                match decoded.into_iter().find_map(|one| one.claim) {
                     Some(claim) if !claimed.insert(claim.key.clone()) => "duplicate",
                     _ => "accept",
                 }

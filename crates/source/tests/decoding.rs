@@ -62,7 +62,7 @@ async fn a_generic_webhook_reads_every_common_body() {
             "application/xml",
             "<a>é</a>",
             "porch.received",
-            json!("<a>é</a>"),
+            json!({"a": "é"}),
         ),
         ("", "", "porch.received", json!(null)),
         (
@@ -322,10 +322,8 @@ async fn every_sample_is_genuine_and_a_new_event_each_time() {
             }
             let verified = verify(&preset.scheme, &preset.name, &hook.secrets, delivery, now)
                 .unwrap_or_else(|rejected| panic!("{}: {rejected}", preset.name));
-            let event = porchlight_source::decode(&hook, verified, now)
-                .await
-                .unwrap()
-                .event;
+            let events = porchlight_source::decode(&hook, verified, now).await;
+            let event = events.unwrap().remove(0).event;
             assert!(
                 !event.kind.ends_with(".received"),
                 "{}: {}",

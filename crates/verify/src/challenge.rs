@@ -7,7 +7,7 @@
 mod reply;
 
 use crate::Delivery;
-use crate::locator::Locator;
+use crate::locator::{Locator, Place};
 use crate::rejected::{Rejected, Step};
 use crate::scheme::Scheme;
 use crate::scheme::raw::RawLocator;
@@ -252,6 +252,21 @@ impl Scheme {
         self.challenges
             .iter()
             .any(|challenge| challenge.topic.is_some())
+    }
+
+    /// Whether a request with this head may be a challenge that demands no proof of it, so that a
+    /// missing proof alone is no reason to refuse it.
+    pub fn may_be_open_challenge(&self, head: &Delivery) -> bool {
+        let source = Source::new(head);
+        self.challenges.iter().any(|challenge| {
+            let in_body = |when: &Condition| matches!(when.locator.place, Place::Json(_));
+            challenge.requires != Requires::Proof
+                && challenge.method == head.method
+                && challenge
+                    .when
+                    .as_ref()
+                    .is_none_or(|when| in_body(when) || when.holds(&source))
+        })
     }
 
     /// Answers a challenge that demands no proof of the whole delivery; `None` when it is none,

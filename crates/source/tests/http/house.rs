@@ -5,7 +5,7 @@
 
 use porchlight_core::{Event, Secret, Timestamp};
 use porchlight_journal::{Journal, Options, Reader};
-use porchlight_source::http::{Receiver, ServeLimits, serve};
+use porchlight_source::http::{Listener, Receiver, ServeLimits, serve};
 use porchlight_source::{Preset, Webhook};
 use porchlight_verify::{Delivery, sign};
 use std::net::SocketAddr;
@@ -46,7 +46,28 @@ impl House {
         Self::furnish(limits, webhooks()).await
     }
 
+    /// A house with these webhooks.
     pub async fn furnish(limits: ServeLimits, webhooks: Vec<Webhook>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self::build(vec![Listener::Tcp(listener)], address, limits, webhooks).await
+    }
+
+    /// A house with these doors, of which `address` is the one that most tests use.
+    pub async fn open_on(
+        listeners: Vec<Listener>,
+        address: SocketAddr,
+        limits: ServeLimits,
+    ) -> Self {
+        Self::build(listeners, address, limits, webhooks()).await
+    }
+
+    async fn build(
+        listeners: Vec<Listener>,
+        address: SocketAddr,
+        limits: ServeLimits,
+        webhooks: Vec<Webhook>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(now().0));
         let ticking = Arc::clone(&clock);
@@ -63,10 +84,13 @@ impl House {
             Arc::new(move |event| drop(sender.send(event))),
         ));
         receiver.set_webhooks(webhooks);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, Arc::clone(&receiver), limits, stop.clone()));
+        let serving = tokio::spawn(serve(
+            listeners,
+            Arc::clone(&receiver),
+            limits,
+            stop.clone(),
+        ));
         Self {
             address,
             receiver,
