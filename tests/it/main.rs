@@ -18,6 +18,7 @@ mod http;
 mod layering;
 mod overload;
 mod payloads;
+mod refused;
 mod reload;
 mod scripts;
 mod tls;

@@ -34,6 +34,7 @@ pub use listener::Listener;
 pub use listener::UnixSocket;
 pub use places::{Connection, Road};
 pub use receiver::{Counts, Receiver};
+pub use refusals::REFUSED;
 pub use routes::routes;
 pub use tls::{ClientCertificates, Pair, PairError, PairFiles, Part, Tls};
 

@@ -5,7 +5,7 @@
 
 use super::buckets::{Bucket, Buckets};
 use super::quiet::QuietBySource;
-use super::refusals::Announcements;
+use super::refusals::{Announcements, Records};
 use crate::Webhook;
 use http::Method;
 use porchlight_core::Timestamp;
@@ -46,6 +46,7 @@ pub(super) struct Memory {
     pub(super) refusals: QuietBySource,
     pub(super) repetitions: QuietBySource,
     pub(super) announcements: Announcements,
+    pub(super) records: Records,
     addresses: Buckets,
     deliveries: Mutex<Bucket>,
     uses: Mutex<Vec<(String, Timestamp)>>,
@@ -60,7 +61,8 @@ impl Hook {
             token_in_query: scheme.proves()
                 && scheme.credential_headers().is_empty()
                 && !scheme.credential_parameters().is_empty()
-                && !scheme.is_mac(),
+                && !scheme.is_mac()
+                && !scheme.covers_peer(),
             cap: if proved_by_head(scheme) {
                 webhook.max_body
             } else {
@@ -204,7 +206,8 @@ impl Memory {
 
 /// Whether a delivery is proved before its body is read: by a token, an address, a certificate.
 fn proved_by_head(scheme: &Scheme) -> bool {
-    let in_head =
-        !scheme.credential_headers().is_empty() || !scheme.credential_parameters().is_empty();
+    let in_head = !scheme.credential_headers().is_empty()
+        || !scheme.credential_parameters().is_empty()
+        || scheme.covers_peer();
     scheme.proves() && !scheme.is_mac() && in_head
 }

@@ -108,6 +108,12 @@ impl Receiver {
         self.refusals.latest()
     }
 
+    /// Whether refusals become events ([`super::REFUSED`]); they do unless said otherwise. Without
+    /// a script that listens, each would cost the memory card a commit a minute for nothing.
+    pub fn tell_scripts_of_refusals(&self, wanted: bool) {
+        self.refusals.wanted.store(wanted, Ordering::Relaxed);
+    }
+
     /// When each secret last proved a delivery since the start, also a repeated one.
     pub fn secret_uses(&self) -> Vec<SecretUse> {
         let webhooks = self.webhooks.read().unwrap_or_else(PoisonError::into_inner);

@@ -118,6 +118,10 @@ impl Porch {
             peer: Some(sender),
             max_inflated: hook.max_inflated(),
         };
+        if announced.is_some_and(|length| length > hook.cap) {
+            connection.answer_early();
+            return self.receiver.turn_away(&hook, sender, Answer::TooLarge);
+        }
         if let Some(answer) = self.receiver.refuse_early(&hook, &delivery, &self.failures) {
             connection.answer_early();
             return answer;
