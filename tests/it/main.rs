@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
 mod behind;
+mod bodies;
 mod cli;
 mod config;
 mod crash;

@@ -1,45 +1,25 @@
 //! Presets: what is known about a sender, as a data file that is compiled in.
 //!
 //! A preset is a TOML table: title, where the facts come from, `[scheme]`, how the body is read,
-//! what its events are called, and a sample. The configuration may override every field of it;
-//! the result is read again from the table, so that an override is checked like a preset.
+//! what its events are called, what the sender expects, and a sample. The configuration may override
+//! every field of it; the result is read again from the table, so that an override is checked like
+//! a preset.
+
+mod about;
 
 use crate::facts::Fact;
 use crate::reading::Plan;
 use crate::rules::EventRules;
 use crate::sample::Sample;
 use crate::webhook::{DEFAULT_TTL, DedupPolicy};
+pub use about::{Contract, Group};
 use porchlight_verify::Scheme;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// The data files. A new preset is a new file and a line here.
-const FILES: [(&str, &str); 14] = [
-    ("xprotect", include_str!("../presets/xprotect.toml")),
-    ("rhombus", include_str!("../presets/rhombus.toml")),
-    ("connectit", include_str!("../presets/connectit.toml")),
-    (
-        "platerecognizer",
-        include_str!("../presets/platerecognizer.toml"),
-    ),
-    ("verkada", include_str!("../presets/verkada.toml")),
-    (
-        "unifi-protect",
-        include_str!("../presets/unifi-protect.toml"),
-    ),
-    ("onguard", include_str!("../presets/onguard.toml")),
-    ("github", include_str!("../presets/github.toml")),
-    (
-        "standard-webhooks",
-        include_str!("../presets/standard-webhooks.toml"),
-    ),
-    ("axis", include_str!("../presets/axis.toml")),
-    ("cloudevents", include_str!("../presets/cloudevents.toml")),
-    ("hikvision", include_str!("../presets/hikvision.toml")),
-    ("hmac", include_str!("../presets/hmac.toml")),
-    ("token", include_str!("../presets/token.toml")),
-];
+// The data files by name: `const FILES: [(&str, &str); …]`, written by `build.rs`.
+include!(concat!(env!("OUT_DIR"), "/presets.rs"));
 
 static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
     // A file that does not parse cannot get here: a test reads every one of them.
@@ -47,7 +27,9 @@ static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
         let table = text.parse().ok()?;
         Preset::from_table(name, table).ok()
     });
-    parsed.collect()
+    let mut presets: Vec<Preset> = parsed.collect();
+    presets.sort_by_key(|preset| preset.group == Group::Generic);
+    presets
 });
 
 /// What is known about a sender.
@@ -57,8 +39,14 @@ pub struct Preset {
     pub name: String,
     /// What people call it: `Milestone XProtect`.
     pub title: String,
-    /// Where the facts in the file come from, for whoever doubts them.
+    /// What kind of sender it is.
+    pub group: Group,
+    /// Where the facts in the file come from, and which were not checked, for whoever doubts them.
     pub source: String,
+    /// What the sender expects of the receiver.
+    pub contract: Contract,
+    /// The names that the scheme has in the shared test vectors.
+    pub vectors: Vec<String>,
     /// How its deliveries are proved.
     pub scheme: Scheme,
     /// The HTTP status that answers a stored delivery.
@@ -95,7 +83,12 @@ pub enum Body {
 #[serde(deny_unknown_fields)]
 struct Table {
     title: String,
+    group: Group,
     source: String,
+    #[serde(default)]
+    contract: about::RawContract,
+    #[serde(default)]
+    vectors: Vec<String>,
     #[serde(default = "ok")]
     success_status: u16,
     #[serde(default)]
@@ -130,7 +123,7 @@ fn ok() -> u16 {
 }
 
 impl Preset {
-    /// Every preset, in the order in which lists show them.
+    /// Every preset, by name, the generic ones last: the order in which lists show them.
     pub fn all() -> &'static [Preset] {
         &ALL
     }
@@ -168,7 +161,10 @@ impl Preset {
         Ok(Self {
             name: name.to_owned(),
             title: read.title,
+            group: read.group,
             source: read.source,
+            contract: read.contract.try_into()?,
+            vectors: read.vectors,
             scheme: read.scheme,
             success_status: read.success_status,
             dedup,
@@ -257,15 +253,26 @@ mod tests {
 
     #[test]
     fn every_data_file_is_a_preset() {
-        for (name, text) in FILES {
-            let table = text
-                .parse()
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
-            if let Err(error) = Preset::from_table(name, table) {
-                panic!("{name}: {error}");
-            }
-        }
+        let mistakes: Vec<String> = FILES
+            .iter()
+            .filter_map(|(name, text)| {
+                let table = text.parse().map_err(|error| format!("{error}"));
+                let read = table.and_then(|table| Preset::from_table(name, table));
+                read.err()
+                    .map(|error| format!("presets/{name}.toml: {error}"))
+            })
+            .collect();
+        assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
         assert_eq!(Preset::all().len(), FILES.len());
+    }
+
+    #[test]
+    fn lists_are_by_name_with_the_generic_ones_last() {
+        let order: Vec<(bool, &str)> = Preset::all()
+            .iter()
+            .map(|preset| (preset.group == Group::Generic, preset.name.as_str()))
+            .collect();
+        assert!(order.is_sorted(), "{order:?}");
     }
 
     #[test]

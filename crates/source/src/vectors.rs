@@ -230,7 +230,8 @@ fn one(file: &File, vector: &Vector) -> Result<(), String> {
 
 /// The preset that a scheme of the file stands for.
 fn preset_of(scheme: &str) -> Option<&'static Preset> {
-    Preset::named(scheme)
+    let mut presets = Preset::all().iter();
+    presets.find(|preset| preset.vectors.iter().any(|name| name == scheme))
 }
 
 fn handshake(file: &File, challenge: &Challenge) -> Result<(), String> {

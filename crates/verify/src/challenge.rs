@@ -143,18 +143,22 @@ impl TryFrom<RawChallenge> for Challenge {
         {
             return Err("a challenge's reject_status is no refusal; use 400 to 499".to_owned());
         }
+        let words = Words::read(
+            raw.status.unwrap_or(200),
+            raw.content_type,
+            raw.headers,
+            &raw.body,
+        )?;
+        if words.sign() && requires != Requires::Proof {
+            return Err("a challenge that answers with an HMAC needs requires = \"proof\", or it would sign for anybody".to_owned());
+        }
         Ok(Self {
             method,
             when,
             requires,
             topic: raw.topic.map(|topic| topic.locator("topic")).transpose()?,
             reject_status: raw.reject_status,
-            words: Words::read(
-                raw.status.unwrap_or(200),
-                raw.content_type,
-                raw.headers,
-                &raw.body,
-            )?,
+            words,
         })
     }
 }
