@@ -7,6 +7,7 @@
 pub mod action;
 pub mod diagnostic;
 pub mod event;
+pub mod network;
 pub mod pattern;
 pub mod run;
 pub mod secret;
@@ -17,6 +18,7 @@ pub mod wait;
 pub use action::{Action, ActionError, ActionId, OpenAction, Receipt, Retry, Settlement};
 pub use diagnostic::{Diagnostic, Severity};
 pub use event::{Attachment, Event, EventId, NewEvent, Proof};
+pub use network::Network;
 pub use pattern::Pattern;
 pub use run::{LogLine, Outcome, Place, Run, StateOp, StateWrite};
 pub use secret::Secret;

@@ -138,9 +138,9 @@ async fn serve_house(
         body: config.server.body_timeout,
         connections: config.server.max_connections,
         drain: config.server.drain,
-        public_url: config.server.url.clone(),
         ..ServeLimits::default()
     };
+    let limits = config.server.guards.apply(limits);
     greet(home, &config, &doors, first_run);
     let server = tokio::spawn(serve(
         doors.listeners,
@@ -321,11 +321,14 @@ fn greet(home: &Home, config: &Config, doors: &Doors, first_run: bool) {
         ));
     }
     let first = doors.names.first().map(String::as_str).unwrap_or_default();
-    let base = config.server.url.as_deref().unwrap_or(first);
     for webhook in &config.webhooks {
         output::note(&format!(
-            "  webhook  {base}/webhook/{}  ({})",
-            webhook.name, webhook.preset.title
+            "  webhook  {}  ({})",
+            webhook
+                .url
+                .clone()
+                .unwrap_or(format!("{first}/webhook/{}", webhook.name)),
+            webhook.preset.title
         ));
     }
     output::note(&format!("  home     {}", dir.display()));

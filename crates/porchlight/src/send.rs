@@ -41,8 +41,7 @@ pub fn send(home: &Home, args: &SendArgs) -> Ending {
         return Ending::Failed(message.to_owned());
     };
     let answer = choose(&config, args).and_then(|webhook| {
-        let base = config.server.url.as_deref().unwrap_or_default();
-        let request = prepare(webhook, base, args)?;
+        let request = prepare(webhook, args)?;
         post(address, &request).map_err(|error| {
             format!("nothing answers at {address} ({error}); is `porchlight run` running there?")
         })
@@ -100,7 +99,7 @@ fn choose<'a>(config: &'a Config, args: &SendArgs) -> Result<&'a Webhook, String
     }
 }
 
-fn prepare(webhook: &Webhook, base: &str, args: &SendArgs) -> Result<Request, String> {
+fn prepare(webhook: &Webhook, args: &SendArgs) -> Result<Request, String> {
     let now = system_clock()();
     let path = format!("/webhook/{}", webhook.name);
     let file = Path::new(&args.what);
@@ -116,7 +115,7 @@ fn prepare(webhook: &Webhook, base: &str, args: &SendArgs) -> Result<Request, St
         from_file(file, path, now)?
     };
     if !args.as_is {
-        prove(&mut request, webhook, base, now)?;
+        prove(&mut request, webhook, now)?;
     }
     Ok(request)
 }
@@ -151,13 +150,7 @@ fn from_file(file: &Path, path: String, now: Timestamp) -> Result<Request, Strin
 }
 
 /// Adds what the webhook's scheme demands, in place of what a captured request brought along.
-/// `base` is the public URL, which some schemes sign.
-fn prove(
-    request: &mut Request,
-    webhook: &Webhook,
-    base: &str,
-    now: Timestamp,
-) -> Result<(), String> {
+fn prove(request: &mut Request, webhook: &Webhook, now: Timestamp) -> Result<(), String> {
     let scheme = &webhook.preset.scheme;
     let Some(secret) = webhook.secrets.first() else {
         return Ok(());
@@ -176,7 +169,7 @@ fn prove(
     }
     let delivery = Delivery {
         method: http::Method::POST,
-        url: format!("{base}{}", request.path),
+        url: webhook.url.clone().unwrap_or(request.path.clone()),
         query: String::new(),
         headers,
         body: request.body.clone().into(),

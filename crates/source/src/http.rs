@@ -8,27 +8,31 @@
 //! and hyper-util's `auto` builder sniffs the protocol before any timer runs.
 
 mod accept;
+mod admit;
 mod answer;
 mod body;
+mod buckets;
 mod converse;
 mod failures;
+mod hook;
 mod limits;
 mod listener;
-mod origin;
+pub(crate) mod origin;
 mod places;
 mod quiet;
 mod receiver;
+mod refusals;
 mod routes;
 mod stream;
 mod tls;
 
 pub use accept::{WarpService, serve_service};
-pub use limits::{Network, ServeLimits};
+pub use limits::{Forwarding, Network, ServeLimits};
 pub use listener::Listener;
 #[cfg(unix)]
 pub use listener::UnixSocket;
 pub use places::{Connection, Road};
-pub use receiver::{Counts, Receiver, Refusal};
+pub use receiver::{Counts, Receiver};
 pub use routes::routes;
 pub use tls::{ClientCertificates, Pair, PairError, PairFiles, Part, Tls};
 

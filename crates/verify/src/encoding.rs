@@ -4,6 +4,7 @@
 //! let a caller respell one signature in many ways and read values that the sender never wrote.
 //! Secrets come from a person, so padding and stray last bits are forgiven there.
 
+use crate::public_key;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
@@ -53,7 +54,7 @@ impl Encoding {
 
 /// How the text of a secret becomes the bytes of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum KeyEncoding {
     /// The text itself; what nearly every sender does, also with secrets that look like hex.
     #[default]
@@ -64,9 +65,16 @@ pub enum KeyEncoding {
     Base64,
     /// Base64 with `-` and `_`, padded or not.
     Base64url,
+    /// A public key as SubjectPublicKeyInfo in base64, one line without BEGIN and END.
+    Base64Spki,
+    /// A public key as PEM: SubjectPublicKeyInfo between BEGIN PUBLIC KEY and END PUBLIC KEY.
+    Pem,
 }
 
 impl KeyEncoding {
+    /// Every one of a shared secret, for searches.
+    pub(crate) const OF_SECRETS: [Self; 4] = [Self::Utf8, Self::Hex, Self::Base64, Self::Base64url];
+
     /// The key bytes of a secret, without `prefix` where it is there.
     ///
     /// # Errors
@@ -81,10 +89,63 @@ impl KeyEncoding {
             Self::Hex => (hex::decode(text.trim_ascii()).ok(), "hex"),
             Self::Base64 => (KEY_BASE64.decode(text.trim_ascii()).ok(), "base64"),
             Self::Base64url => (KEY_BASE64URL.decode(text.trim_ascii()).ok(), "base64url"),
+            Self::Base64Spki => {
+                let der = KEY_BASE64.decode(text.trim_ascii()).ok();
+                let key = der.and_then(|der| public_key::from_spki(&der));
+                (key, "a public key (SubjectPublicKeyInfo in base64)")
+            }
+            Self::Pem => {
+                let der = std::str::from_utf8(text)
+                    .ok()
+                    .and_then(public_key::from_pem);
+                let key = der.and_then(|der| public_key::from_spki(&der));
+                (key, "a public key in PEM (BEGIN PUBLIC KEY)")
+            }
         };
         match key {
             Some(key) if !key.is_empty() => Ok(key),
             _ => Err(format!("is not {name}, which this scheme's keys are")),
+        }
+    }
+
+    /// The bytes of a private key: PEM, or PKCS #8 in base64, or the bare bytes in this encoding.
+    ///
+    /// # Errors
+    /// A sentence without the key: it is none of these.
+    pub fn private_key(self, secret: &[u8]) -> Result<Vec<u8>, String> {
+        let text = std::str::from_utf8(secret).unwrap_or_default().trim();
+        if text.contains("-----BEGIN") {
+            return public_key::from_pem(text).ok_or_else(|| "is no whole PEM block".to_owned());
+        }
+        let bare = text.strip_prefix("whsk_").unwrap_or(text);
+        let hex = (self == Self::Hex)
+            .then(|| hex::decode(bare).ok())
+            .flatten();
+        hex.or_else(|| KEY_BASE64.decode(bare).ok())
+            .or_else(|| KEY_BASE64URL.decode(bare).ok())
+            .ok_or_else(|| "is neither PEM nor base64".to_owned())
+    }
+
+    /// The text of a public key in this encoding.
+    pub fn write_public(self, key: &[u8]) -> String {
+        match self {
+            Self::Utf8 | Self::Hex => hex::encode(key),
+            Self::Base64 => STANDARD.encode(key),
+            Self::Base64url => general_purpose::URL_SAFE_NO_PAD.encode(key),
+            Self::Base64Spki => STANDARD.encode(public_key::to_spki(key)),
+            Self::Pem => public_key::to_pem("PUBLIC KEY", &public_key::to_spki(key)),
+        }
+    }
+
+    /// The word in configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf8",
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+            Self::Base64url => "base64url",
+            Self::Base64Spki => "base64-spki",
+            Self::Pem => "pem",
         }
     }
 }

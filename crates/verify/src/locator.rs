@@ -4,11 +4,10 @@
 //! a prefix, a list of items, a word in front. A value that must be single and is there twice makes
 //! the delivery ambiguous, because another reader may see the other one.
 
-use crate::Delivery;
+use crate::source::Source;
 use http::header::HeaderName;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::cell::OnceCell;
 
 /// A list longer than this is refused whole: it bounds the work that a stranger can ask for.
 pub const MAX_ITEMS: usize = 32;
@@ -76,27 +75,6 @@ pub(crate) enum NotFound {
     Missing(String),
     Ambiguous(String),
     Malformed(String),
-}
-
-/// A delivery whose JSON is parsed once, and only if a locator needs it.
-pub(crate) struct Source<'a> {
-    pub delivery: &'a Delivery,
-    json: OnceCell<Option<Value>>,
-}
-
-impl<'a> Source<'a> {
-    pub(crate) fn new(delivery: &'a Delivery) -> Self {
-        Self {
-            delivery,
-            json: OnceCell::new(),
-        }
-    }
-
-    fn json(&self) -> Option<&Value> {
-        self.json
-            .get_or_init(|| serde_json::from_slice(&self.delivery.body).ok())
-            .as_ref()
-    }
 }
 
 impl std::fmt::Display for Place {

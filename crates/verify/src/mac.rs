@@ -3,28 +3,26 @@
 //! The key is checked before it comes here: the primitive itself would take an empty one.
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
 /// The hash inside the HMAC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Algorithm {
-    /// HMAC with SHA-1; old, and still sound as a MAC.
-    #[serde(rename = "hmac-sha1")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-1; old, and still sound inside a MAC.
     Sha1,
-    /// HMAC with SHA-256.
-    #[serde(rename = "hmac-sha256")]
+    /// SHA-256.
     Sha256,
-    /// HMAC with SHA-384.
-    #[serde(rename = "hmac-sha384")]
+    /// SHA-384.
     Sha384,
-    /// HMAC with SHA-512.
-    #[serde(rename = "hmac-sha512")]
+    /// SHA-512.
     Sha512,
 }
 
-impl Algorithm {
+impl Hash {
+    /// Every one, for searches.
+    pub(crate) const ALL: [Self; 4] = [Self::Sha256, Self::Sha1, Self::Sha512, Self::Sha384];
+
     /// The name in front of values that carry one: `sha256` in `sha256=…`.
     pub fn label(self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@ pub(crate) enum Piece {
     Id,
     Url,
     Method,
+    FormSorted,
 }
 
 /// A parsed template.
@@ -26,6 +27,7 @@ pub(crate) struct Values<'a> {
     pub id: &'a str,
     pub url: &'a str,
     pub method: &'a str,
+    pub form_sorted: &'a [u8],
 }
 
 impl Template {
@@ -50,9 +52,10 @@ impl Template {
                 "id" => Piece::Id,
                 "url" => Piece::Url,
                 "method" => Piece::Method,
+                "form_sorted" => Piece::FormSorted,
                 _ => {
                     return Err(format!(
-                        "`signed` knows no {{{name}}}; it knows {{body}}, {{timestamp}}, {{id}}, {{url}} and {{method}}"
+                        "`signed` knows no {{{name}}}; it knows {{body}}, {{timestamp}}, {{id}}, {{url}}, {{method}} and {{form_sorted}}"
                     ));
                 }
             });
@@ -73,6 +76,20 @@ impl Template {
         self.pieces.contains(piece)
     }
 
+    /// The template as it was written.
+    pub(crate) fn text(&self) -> String {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => text.as_str(),
+            Piece::Body => "{body}",
+            Piece::Timestamp => "{timestamp}",
+            Piece::Id => "{id}",
+            Piece::Url => "{url}",
+            Piece::Method => "{method}",
+            Piece::FormSorted => "{form_sorted}",
+        });
+        pieces.collect()
+    }
+
     /// True when the signed bytes are the body and nothing else.
     pub(crate) fn is_body(&self) -> bool {
         self.pieces == [Piece::Body]
@@ -88,6 +105,7 @@ impl Template {
                 Piece::Id => values.id.as_bytes(),
                 Piece::Url => values.url.as_bytes(),
                 Piece::Method => values.method.as_bytes(),
+                Piece::FormSorted => values.form_sorted,
             })
             .collect()
     }
@@ -99,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_template_that_covers_nothing_or_cannot_be_read_is_refused() {
-        for wrong in ["", "v0", "{body", "{bdy}", "{}", "{form_sorted}"] {
+        for wrong in ["", "v0", "{body", "{bdy}", "{}"] {
             assert!(Template::parse(wrong).is_err(), "{wrong}");
         }
         assert!(Template::parse("{body}").is_ok_and(|template| template.is_body()));

@@ -8,36 +8,87 @@ use serde::Deserialize;
 use std::time::Duration;
 
 /// How the time is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub enum TimeFormat {
-    /// Whole seconds since 1970 UTC.
+    /// `unix-s`: whole seconds since 1970 UTC.
     #[default]
-    #[serde(rename = "unix-s")]
     UnixSeconds,
-    /// Whole milliseconds since 1970 UTC.
-    #[serde(rename = "unix-ms")]
+    /// `unix-ms`: whole milliseconds since 1970 UTC.
     UnixMillis,
-    /// `2026-05-28T20:26:40.5Z`, any offset, up to nine fractional digits.
-    #[serde(rename = "rfc3339")]
+    /// `rfc3339`: `2026-05-28T20:26:40.5Z`, any offset, up to nine fractional digits.
     Rfc3339,
+    /// A strftime pattern such as `%a %d %b %Y %H:%M:%S UTC`; UTC unless it names an offset.
+    Pattern(String),
+}
+
+impl TryFrom<String> for TimeFormat {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "unix-s" => Ok(Self::UnixSeconds),
+            "unix-ms" => Ok(Self::UnixMillis),
+            "rfc3339" => Ok(Self::Rfc3339),
+            // A pattern that cannot write a time could never read one.
+            pattern if pattern.contains('%') && strftime(pattern, Timestamp(0)).is_some() => {
+                Ok(Self::Pattern(text))
+            }
+            _ => Err(format!(
+                "`{text}` is no time format; use unix-s, unix-ms, rfc3339 or a strftime pattern"
+            )),
+        }
+    }
 }
 
 impl TimeFormat {
-    pub(crate) fn parse(self, text: &str) -> Option<Timestamp> {
+    pub(crate) fn parse(&self, text: &str) -> Option<Timestamp> {
         match self {
             Self::UnixSeconds => digits(text)?.checked_mul(1000).map(Timestamp),
             Self::UnixMillis => digits(text).map(Timestamp),
             Self::Rfc3339 => rfc3339(text),
+            Self::Pattern(pattern) => {
+                let parts = jiff::fmt::strtime::parse(pattern, text).ok()?;
+                let moment = match parts.offset() {
+                    Some(_) => parts.to_timestamp().ok()?,
+                    None => parts
+                        .to_datetime()
+                        .ok()?
+                        .to_zoned(jiff::tz::TimeZone::UTC)
+                        .ok()?
+                        .timestamp(),
+                };
+                let time = Timestamp(moment.as_millisecond());
+                // Only the one spelling that the pattern itself would write.
+                (parts.offset().is_some() || strftime(pattern, time)? == text).then_some(time)
+            }
         }
     }
 
-    pub(crate) fn write(self, now: Timestamp) -> String {
+    pub(crate) fn write(&self, now: Timestamp) -> String {
         match self {
             Self::UnixSeconds => now.as_seconds().to_string(),
             Self::UnixMillis => now.as_millis().to_string(),
             Self::Rfc3339 => now.to_rfc3339(),
+            Self::Pattern(pattern) => strftime(pattern, now).unwrap_or_default(),
         }
     }
+
+    /// The word or pattern in configuration.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Self::UnixSeconds => "unix-s",
+            Self::UnixMillis => "unix-ms",
+            Self::Rfc3339 => "rfc3339",
+            Self::Pattern(pattern) => pattern,
+        }
+    }
+}
+
+fn strftime(pattern: &str, time: Timestamp) -> Option<String> {
+    let moment = jiff::Timestamp::from_millisecond(time.as_millis()).ok()?;
+    let moment = moment.to_zoned(jiff::tz::TimeZone::UTC);
+    jiff::fmt::strtime::format(pattern, &moment).ok()
 }
 
 /// Whether `time` lies within the window around `now`, its borders included.
@@ -145,6 +196,26 @@ mod tests {
             "２026-05-28T20:26:40Z",
         ] {
             assert_eq!(format.parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_reads_only_what_it_writes() {
+        let format = TimeFormat::try_from("%a %d %b %Y %H:%M:%S UTC".to_owned()).unwrap();
+        let time = format.parse("Fri 08 Sep 2017 11:24:32 UTC").unwrap();
+        assert_eq!(time.to_rfc3339(), "2017-09-08T11:24:32.000Z");
+        assert_eq!(format.write(time), "Fri 08 Sep 2017 11:24:32 UTC");
+        for wrong in [
+            "Thu 08 Sep 2017 11:24:32 UTC",
+            "Fri 8 Sep 2017 11:24:32 UTC",
+            "fri 08 sep 2017 11:24:32 UTC",
+            "Fri 08 Sep 2017 11:24:32 UTC ",
+            "Fri 08 Sep 2017 25:24:32 UTC",
+        ] {
+            assert_eq!(format.parse(wrong), None, "{wrong}");
+        }
+        for wrong in ["", "unix", "rfc 3339", "%!"] {
+            assert!(TimeFormat::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }
 

@@ -1,17 +1,22 @@
 //! The one way from a [`Delivery`] to a [`Verified`].
 //!
-//! Absence is refusal: no secret, no signature, no time where the scheme has one. Every secret and
-//! every candidate is tried to the end, so that the time it takes says nothing about which came
-//! near. Cheap checks come before the hash over the body.
+//! Absence is refusal: no secret, no signature, no time where the scheme has one. What each kind of
+//! proof demands is in a file of its own; here they are put together.
+
+mod precheck;
+pub(crate) mod signed;
+mod token;
 
 use crate::Delivery;
-use crate::locator::{Locator, NotFound, Source};
+use crate::inflate::inflate;
+use crate::locator::NotFound;
 use crate::rejected::{Rejected, Step};
-use crate::scheme::{MacScheme, Method, Scheme};
-use crate::template::Values;
-use crate::time::is_fresh;
-use crate::token;
+use crate::scheme::{Method, Scheme};
+use crate::source::Source;
+use crate::{basic, httpsig, jwt, mtls};
+use http::header::CONTENT_ENCODING;
 use porchlight_core::{Proof, Secret, Timestamp};
+pub use precheck::precheck;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -27,10 +32,11 @@ pub struct Verified {
     proof: Proof,
     signed_id: Option<String>,
     signed_hash: OnceLock<String>,
+    canonical: bool,
 }
 
 impl Verified {
-    /// The delivery.
+    /// The delivery; its body is inflated where the scheme signs the inflated one.
     pub fn delivery(&self) -> &Delivery {
         &self.delivery
     }
@@ -52,6 +58,13 @@ impl Verified {
             .get_or_init(|| hex::encode(Sha256::digest(&self.delivery.body)))
     }
 
+    /// Whether the signature covers a canonical form of the body rather than its bytes: then one
+    /// content can be written in several ways, and only [`Self::signed_hash`] tells them apart
+    /// from another content.
+    pub fn is_canonical(&self) -> bool {
+        self.canonical
+    }
+
     /// The id of the delivery, only if the proof covers it.
     pub fn signed_id(&self) -> Option<&str> {
         self.signed_id.as_deref()
@@ -59,11 +72,41 @@ impl Verified {
 }
 
 /// What the proof of one delivery established.
-struct Proved {
-    secret: Option<String>,
-    body: bool,
-    id: Option<String>,
-    hash: Option<String>,
+#[derive(Debug, Default)]
+pub(crate) struct Proved {
+    pub secret: Option<String>,
+    pub body: bool,
+    pub id: Option<String>,
+    pub hash: Option<String>,
+    pub canonical: bool,
+    pub certificate: Option<String>,
+}
+
+impl Proved {
+    /// By this secret, and nothing more.
+    pub(crate) fn by(secret: &Secret) -> Self {
+        Self {
+            secret: Some(secret.name().to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Both proofs together.
+    fn and(self, other: Self) -> Self {
+        let secret = match (self.secret, other.secret) {
+            (Some(one), Some(two)) => Some(format!("{one} and {two}")),
+            (one, two) => one.or(two),
+        };
+        Self {
+            secret,
+            body: self.body || other.body,
+            id: self.id.or(other.id),
+            // Two hashes of the same delivery; the first is as good as both.
+            hash: self.hash.or(other.hash),
+            canonical: self.canonical || other.canonical,
+            certificate: self.certificate.or(other.certificate),
+        }
+    }
 }
 
 /// Verifies a delivery. `scheme_name` is what records call the scheme: the preset's name.
@@ -77,6 +120,11 @@ pub fn verify(
     delivery: Delivery,
     now: Timestamp,
 ) -> Result<Verified, Rejected> {
+    // Nothing is inflated for a sender whose head alone is wrong.
+    if scheme.signs_inflated() {
+        precheck(scheme, secrets, &delivery, now)?;
+    }
+    let delivery = inflated(scheme, delivery)?;
     let proved = prove(scheme, secrets, &Source::new(&delivery), now)?;
     let name = if scheme.proves() { scheme_name } else { "none" };
     Ok(Verified {
@@ -84,205 +132,134 @@ pub fn verify(
             scheme: name.to_owned(),
             secret: proved.secret,
             body: proved.body,
-            certificate: None,
+            certificate: proved.certificate,
         },
         signed_id: proved.id,
         signed_hash: proved.hash.map(OnceLock::from).unwrap_or_default(),
+        canonical: proved.canonical,
         delivery,
     })
 }
 
-fn prove(
+/// The delivery as the scheme signs it: without its compression where that is what was signed.
+pub(crate) fn inflated(scheme: &Scheme, mut delivery: Delivery) -> Result<Delivery, Rejected> {
+    if !scheme.signs_inflated() {
+        return Ok(delivery);
+    }
+    let refuse = |detail: String| Err(Rejected::new(Step::Malformed, detail));
+    let mut encodings = delivery.headers.get_all(CONTENT_ENCODING).iter();
+    let encoding = match (encodings.next(), encodings.next()) {
+        (None, _) => return Ok(delivery),
+        (Some(one), None) => one.to_str().unwrap_or_default().trim().to_ascii_lowercase(),
+        _ => return refuse("header content-encoding is there more than once".to_owned()),
+    };
+    match encoding.as_str() {
+        "identity" | "" => {}
+        "gzip" | "x-gzip" => match inflate(&delivery.body, delivery.max_inflated) {
+            Ok(body) => {
+                delivery.body = body;
+                delivery.headers.remove(CONTENT_ENCODING);
+            }
+            Err(error) => return refuse(format!("the body cannot be inflated: {error}")),
+        },
+        _ => return refuse("the content encoding is not gzip".to_owned()),
+    }
+    Ok(delivery)
+}
+
+pub(crate) fn prove(
     scheme: &Scheme,
     secrets: &[Secret],
     source: &Source<'_>,
     now: Timestamp,
 ) -> Result<Proved, Rejected> {
+    let own = scheme
+        .own_secrets(secrets)
+        .filter(|secret| secret.is_live(now));
     match &scheme.method {
-        Method::None => Ok(Proved {
-            secret: None,
-            body: false,
-            id: None,
-            hash: None,
-        }),
-        Method::Token(locators) => prove_token(locators, secrets, source),
-        Method::Mac(mac) => prove_mac(mac, secrets, source, now),
-        Method::FirstPresent(schemes) => schemes
-            .iter()
-            .find(|scheme| is_present(scheme, source))
-            .map_or_else(
+        Method::None => Ok(Proved::default()),
+        Method::Token(locators) => token::prove(locators, own, source),
+        Method::Basic => basic::prove(own, source),
+        Method::Signed(signed) => signed::prove(signed, own, source, now),
+        Method::Jwt(jwt) => jwt::prove(jwt, own, source, now),
+        Method::HttpSig(signature) => httpsig::prove(signature, own, source, now),
+        Method::Mtls(mtls) => mtls::prove(mtls, source, now),
+        Method::Ip(networks) => match source.delivery.peer {
+            Some(peer) if networks.iter().any(|network| network.contains(peer)) => {
+                source.note("address", || format!("{peer} is in the list"));
+                Ok(Proved::default())
+            }
+            Some(peer) => Err(Rejected::new(
+                Step::Mismatch,
+                format!("the address {peer} is not in the list"),
+            )),
+            None => Err(Rejected::new(Step::Missing, "the sender has no address")),
+        },
+        Method::All(parts) => {
+            let own: Vec<Secret> = own.cloned().collect();
+            let mut proved = Proved::default();
+            for part in parts {
+                source.note("all", || format!("next: {}", part.how()));
+                proved = proved.and(prove(part, &own, source, now)?);
+            }
+            Ok(proved)
+        }
+        Method::Any(parts) => {
+            let own: Vec<Secret> = own.cloned().collect();
+            let mut problems = Vec::new();
+            for part in parts {
+                source.note("any", || format!("next: {}", part.how()));
+                match prove(part, &own, source, now) {
+                    Ok(proved) => return Ok(proved),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+            Err(worst(problems))
+        }
+        Method::FirstPresent(parts) => {
+            let own: Vec<Secret> = own.cloned().collect();
+            let present = parts.iter().find(|part| is_present(part, source));
+            present.map_or_else(
                 || {
                     Err(Rejected::new(
                         Step::Missing,
                         "none of the scheme's signatures is there",
                     ))
                 },
-                |scheme| prove(scheme, secrets, source, now),
-            ),
+                |part| {
+                    source.note("first_present", || format!("it is {}", part.how()));
+                    prove(part, &own, source, now)
+                },
+            )
+        }
     }
+}
+
+/// The problem of the alternative that came furthest: what is merely missing says the least.
+fn worst(mut problems: Vec<Rejected>) -> Rejected {
+    problems.sort_by_key(|problem| problem.step() == Step::Missing);
+    let mut problems = problems.into_iter();
+    problems
+        .next()
+        .unwrap_or_else(|| Rejected::new(Step::Missing, "there is no alternative"))
 }
 
 fn is_present(scheme: &Scheme, source: &Source<'_>) -> bool {
     match &scheme.method {
-        Method::Mac(mac) => mac
+        Method::Signed(signed) => signed
             .signatures
             .iter()
             .any(|signature| signature.locator.is_present(source)),
         Method::Token(locators) => locators.iter().any(|locator| locator.is_present(source)),
-        Method::None | Method::FirstPresent(_) => false,
+        Method::Jwt(jwt) => jwt.token.is_present(source),
+        Method::HttpSig(_) => source.delivery.headers.contains_key("signature-input"),
+        _ => false,
     }
-}
-
-fn prove_token(
-    locators: &[Locator],
-    secrets: &[Secret],
-    source: &Source<'_>,
-) -> Result<Proved, Rejected> {
-    let usable: Vec<&Secret> = secrets.iter().filter(|secret| !secret.is_blank()).collect();
-    if usable.is_empty() {
-        return Err(no_secret());
-    }
-    let mut first_problem = None;
-    let mut groups = Vec::new();
-    for locator in locators {
-        collect(locator.find(source, ""), &mut groups, &mut first_problem)?;
-    }
-    if groups.is_empty() {
-        return Err(
-            first_problem.unwrap_or_else(|| Rejected::new(Step::Missing, "the token is missing"))
-        );
-    }
-    let mut matched = None;
-    for secret in usable {
-        for group in &groups {
-            // A pointer with `*` finds one value per element, and every element has to be right.
-            let all = group.iter().fold(true, |all, given| {
-                all & token::equal(given.as_bytes(), secret.expose())
-            });
-            if all {
-                matched = matched.or(Some(secret));
-            }
-        }
-    }
-    let secret = matched.ok_or_else(|| {
-        Rejected::new(
-            Step::Mismatch,
-            "the token is there, and no secret equals it",
-        )
-    })?;
-    Ok(Proved {
-        secret: Some(secret.name().to_owned()),
-        body: false,
-        id: None,
-        hash: None,
-    })
-}
-
-fn prove_mac(
-    mac: &MacScheme,
-    secrets: &[Secret],
-    source: &Source<'_>,
-    now: Timestamp,
-) -> Result<Proved, Rejected> {
-    let keys: Vec<(&Secret, Vec<u8>)> = secrets
-        .iter()
-        .filter_map(|secret| Some((secret, mac.key.key(secret.expose(), &mac.key_prefix).ok()?)))
-        .collect();
-    if keys.is_empty() {
-        return Err(no_secret());
-    }
-    let candidates = candidates(mac, source)?;
-    let timestamp = timestamp(mac, source, now)?;
-    let id = id(mac, source)?;
-
-    let delivery = source.delivery;
-    let parts = mac.signed.fill(&Values {
-        body: &delivery.body,
-        timestamp: timestamp.as_deref().unwrap_or_default(),
-        id: id.as_deref().unwrap_or_default(),
-        url: &delivery.url,
-        method: delivery.method.as_str(),
-    });
-    let mut matched = None;
-    for (secret, key) in &keys {
-        for (algorithm, values) in &candidates {
-            if algorithm.any_matches(key, &parts, values) {
-                matched = matched.or(Some(*secret));
-            }
-        }
-    }
-    let secret = matched.ok_or_else(|| {
-        Rejected::new(
-            Step::Mismatch,
-            "the signature is well formed, and no secret makes it: another secret, or the body was changed on the way",
-        )
-    })?;
-    let hash = (!mac.signed.is_body()).then(|| {
-        let mut hash = Sha256::new();
-        parts.iter().for_each(|part| hash.update(part));
-        hex::encode(hash.finalize())
-    });
-    Ok(Proved {
-        secret: Some(secret.name().to_owned()),
-        body: mac.signed.has(&crate::template::Piece::Body),
-        id: id.filter(|_| mac.covers_id()).map(Cow::into_owned),
-        hash,
-    })
-}
-
-type Candidates = Vec<(crate::mac::Algorithm, Vec<Vec<u8>>)>;
-
-/// Every decoded signature, by the algorithm that it claims.
-fn candidates(mac: &MacScheme, source: &Source<'_>) -> Result<Candidates, Rejected> {
-    let mut first_problem = None;
-    let mut candidates = Candidates::new();
-    let mut texts_seen = false;
-    for algorithm in &mac.algorithms {
-        let mut values = Vec::new();
-        for signature in &mac.signatures {
-            let mut groups = Vec::new();
-            let found = signature.locator.find(source, algorithm.label());
-            collect(found, &mut groups, &mut first_problem)?;
-            for text in groups.iter().flatten() {
-                texts_seen = true;
-                values.extend(
-                    signature
-                        .encodings
-                        .iter()
-                        .filter_map(|encoding| encoding.decode(text)),
-                );
-            }
-        }
-        if !values.is_empty() {
-            candidates.push((*algorithm, values));
-        }
-    }
-    if candidates.is_empty() {
-        return Err(match first_problem {
-            _ if texts_seen => {
-                let words: Vec<&str> = mac.signatures[0]
-                    .encodings
-                    .iter()
-                    .map(|e| e.word())
-                    .collect();
-                Rejected::new(
-                    Step::Malformed,
-                    format!(
-                        "the signature is there, but it is not {}",
-                        words.join(" or ")
-                    ),
-                )
-            }
-            Some(problem) => problem,
-            None => Rejected::new(Step::Missing, "the signature is missing"),
-        });
-    }
-    Ok(candidates)
 }
 
 /// Keeps what was found. What is missing or malformed at one place may stand at another; what is
 /// ambiguous refuses the delivery at once.
-fn collect<'a>(
+pub(crate) fn collect<'a>(
     found: Result<Vec<Cow<'a, str>>, NotFound>,
     groups: &mut Vec<Vec<Cow<'a, str>>>,
     first_problem: &mut Option<Rejected>,
@@ -297,64 +274,7 @@ fn collect<'a>(
     Ok(())
 }
 
-fn timestamp<'a>(
-    mac: &MacScheme,
-    source: &Source<'a>,
-    now: Timestamp,
-) -> Result<Option<Cow<'a, str>>, Rejected> {
-    let Some(rule) = &mac.timestamp else {
-        return Ok(None);
-    };
-    let text = rule.locator.find_one(source).map_err(rejected)?;
-    let time = rule.format.parse(&text).ok_or_else(|| {
-        Rejected::new(
-            Step::Malformed,
-            format!(
-                "the time in {} is not written as the scheme says",
-                rule.locator.place
-            ),
-        )
-    })?;
-    if !is_fresh(time, now, rule.past, rule.future) {
-        let seconds = now.0.saturating_sub(time.0).saturating_abs() / 1000;
-        let direction = if time < now { "old" } else { "in the future" };
-        return Err(Rejected::new(
-            Step::Stale,
-            format!(
-                "the delivery is {seconds} s {direction} by this machine's clock, more than the scheme allows"
-            ),
-        ));
-    }
-    Ok(Some(text))
-}
-
-fn id<'a>(mac: &MacScheme, source: &Source<'a>) -> Result<Option<Cow<'a, str>>, Rejected> {
-    let Some(rule) = &mac.id else {
-        return Ok(None);
-    };
-    let needed = mac.signed.has(&crate::template::Piece::Id);
-    let id = match rule.locator.find_one(source) {
-        Ok(id) => id,
-        Err(NotFound::Missing(_) | NotFound::Malformed(_)) if !needed => return Ok(None),
-        Err(NotFound::Ambiguous(_)) if !needed && !mac.covers_id() => return Ok(None),
-        Err(problem) => return Err(rejected(problem)),
-    };
-    if rule.forbid.as_deref().is_some_and(|text| id.contains(text)) {
-        return Err(Rejected::new(
-            Step::Malformed,
-            "the delivery id contains a text that the scheme forbids in it",
-        ));
-    }
-    if needed && (id.is_empty() || id.len() > MAX_ID) {
-        return Err(Rejected::new(
-            Step::Malformed,
-            format!("the delivery id is empty or longer than {MAX_ID} bytes"),
-        ));
-    }
-    Ok((!id.is_empty() && id.len() <= MAX_ID).then_some(id))
-}
-
-fn rejected(problem: NotFound) -> Rejected {
+pub(crate) fn rejected(problem: NotFound) -> Rejected {
     match problem {
         NotFound::Missing(detail) => Rejected::new(Step::Missing, detail),
         NotFound::Ambiguous(detail) => Rejected::new(Step::Ambiguous, detail),
@@ -362,7 +282,7 @@ fn rejected(problem: NotFound) -> Rejected {
     }
 }
 
-fn no_secret() -> Rejected {
+pub(crate) fn no_secret() -> Rejected {
     Rejected::new(
         Step::NoSecret,
         "the webhook has no usable secret, so nothing can be proved",

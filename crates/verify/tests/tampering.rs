@@ -211,7 +211,7 @@ fn schemes_that_cannot_mean_anything_are_refused_with_a_sentence() {
         ),
         (
             "proof = 'first_present'\n[[first_present]]\nproof = 'none'",
-            "mac or token",
+            "would make the others worthless",
         ),
         ("proof = 'none'\nreject_status = 200", "no refusal"),
         (
@@ -242,7 +242,9 @@ fn a_refusal_and_a_description_never_hold_a_secret() {
         !refused.contains("hunter2") && !refused.contains(expected) && !refused.contains("0000")
     );
     assert!(
-        scheme.describe().contains("covers the body, the time"),
+        scheme
+            .describe()
+            .contains("covers body, time (at most 5m old); not peer"),
         "{}",
         scheme.describe()
     );

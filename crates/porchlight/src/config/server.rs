@@ -3,6 +3,7 @@
 //! The certificate is read here, at load, so that `porchlight check` finds a pair that doesn't
 //! fit before anything is stopped or started; its caret stands under the path that has to change.
 
+use super::guards;
 use super::reader::Section;
 use porchlight_core::Timestamp;
 use porchlight_source::http::{ClientCertificates, Pair, PairFiles, Part};
@@ -36,6 +37,8 @@ pub struct Server {
     pub max_connections: usize,
     /// How long requests and actions under way may take when the program is told to stop.
     pub drain: Duration,
+    /// Whose word about senders is believed, and how much one address may take.
+    pub guards: guards::ServerGuards,
 }
 
 /// `[server.tls]`: HTTPS.
@@ -106,6 +109,7 @@ pub fn read(
         body_timeout: Duration::from_secs(30),
         max_connections: 1024,
         drain: Duration::from_secs(10),
+        guards: guards::ServerGuards::default(),
     };
     let Some(section) = root.section("server") else {
         return server;
@@ -134,6 +138,7 @@ pub fn read(
     if let Some(number) = section.number("max_connections", 1..=100_000) {
         server.max_connections = usize::try_from(number).unwrap_or(server.max_connections);
     }
+    server.guards = guards::read_server(&section);
     section.finish();
     server
 }

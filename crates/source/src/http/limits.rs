@@ -1,6 +1,6 @@
 //! How much a stranger may take: time, memory, places. Each number says why it is what it is.
 
-use std::net::IpAddr;
+pub use porchlight_core::Network;
 use std::time::Duration;
 
 /// The limits of all listeners together.
@@ -11,7 +11,8 @@ pub struct ServeLimits {
     /// Connections at one time from one IPv4 address or one IPv6 /64 network; loopback, which is
     /// where a reverse proxy sits, may take all.
     pub connections_per_address: usize,
-    /// How long a request's header may take, before it a TLS handshake, and how long a connection may idle between requests.
+    /// How long a request's header may take, before it a TLS handshake, and how long a connection
+    /// may idle between requests.
     pub header: Duration,
     /// How long a body may take from the end of the header to its last byte.
     pub body: Duration,
@@ -27,11 +28,23 @@ pub struct ServeLimits {
     pub failures_per_minute: u32,
     /// How long requests under way may go on after `stop`.
     pub drain: Duration,
-    /// Whose `X-Forwarded-For` is believed. Empty: nobody's.
+    /// Whose word about the sender's address is believed. Empty: nobody's.
     pub proxies: Vec<Network>,
-    /// Where senders reach us, such as `https://porch.example`, without a slash at the end: what
-    /// [`porchlight_verify::Delivery::url`] begins with.
-    pub public_url: Option<String>,
+    /// In which header these say it.
+    pub forwarding: Forwarding,
+}
+
+/// The header in which a trusted proxy names the sender.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Forwarding {
+    /// `X-Forwarded-For`; `Forwarded` where that is missing.
+    #[default]
+    Either,
+    /// `X-Forwarded-For` only.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239) only: for a proxy that passes on an `X-Forwarded-For` which the
+    /// sender wrote itself.
+    Forwarded,
 }
 
 impl ServeLimits {
@@ -56,92 +69,7 @@ impl Default for ServeLimits {
             failures_per_minute: 60,
             drain: Duration::from_secs(10),
             proxies: Vec::new(),
-            public_url: None,
-        }
-    }
-}
-
-/// A network in CIDR notation: `10.0.0.0/8`, `192.0.2.7`, `2001:db8::/32`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
-
-impl Network {
-    /// The network that holds this address alone.
-    pub(super) fn of(address: IpAddr) -> Self {
-        let address = address.to_canonical();
-        let prefix = if address.is_ipv4() { 32 } else { 128 };
-        Self { address, prefix }
-    }
-
-    /// Whether the address lies in this network. An IPv4 address in IPv6 clothes counts as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => {
-                let ignored = 32 - self.prefix;
-                u64::from(a.to_bits()) >> ignored == u64::from(b.to_bits()) >> ignored
-            }
-            (IpAddr::V6(a), IpAddr::V6(b)) => {
-                let difference = a.to_bits() ^ b.to_bits();
-                difference.leading_zeros() >= self.prefix
-            }
-            _ => false,
-        }
-    }
-}
-
-impl std::str::FromStr for Network {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no network; write an address or CIDR such as \"10.0.0.0/8\"");
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(digits) => digits.trim().parse().map_err(|_| wrong())?,
-            None => most,
-        };
-        if prefix > most {
-            return Err(wrong());
-        }
-        Ok(Self { address, prefix })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_contains_what_its_prefix_says() {
-        for (network, address, inside) in [
-            ("10.0.0.0/8", "10.200.3.4", true),
-            ("10.0.0.0/8", "11.0.0.1", false),
-            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
-            ("192.0.2.7", "192.0.2.7", true),
-            ("192.0.2.7", "192.0.2.8", false),
-            ("0.0.0.0/0", "203.0.113.9", true),
-            ("0.0.0.0/0", "2001:db8::1", false),
-            ("2001:db8::/32", "2001:db8:1::1", true),
-            ("::/0", "2001:db8::1", true),
-            ("::1", "::1", true),
-        ] {
-            let parsed: Network = network.parse().unwrap();
-            assert_eq!(
-                parsed.contains(address.parse().unwrap()),
-                inside,
-                "{network} {address}"
-            );
-        }
-        for wrong in ["", "10.0.0.0/33", "host", "10.0.0.0/-1", "::/129"] {
-            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+            forwarding: Forwarding::default(),
         }
     }
 }
