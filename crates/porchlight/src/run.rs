@@ -21,7 +21,7 @@ use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
 use porchlight_script::watch::{Batch, Watcher};
 use porchlight_script::{Host, HostConfig, Limits, State};
-use porchlight_source::http::{Receiver, ServeLimits, serve};
+use porchlight_source::http::{REFUSED, Receiver, ServeLimits, serve};
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -131,25 +131,32 @@ async fn serve_house(
         Arc::clone(&clock),
         Arc::new(move |event: Arc<Event>| missed.offer(&stored_sender, event)),
     );
+    let receiver = Arc::new(receiver);
     receiver.set_webhooks(config.webhooks.clone());
+    receiver.tell_scripts_of_refusals(false); // until one listens
     let stop = CancellationToken::new();
     let limits = ServeLimits {
         header: config.server.header_timeout,
         body: config.server.body_timeout,
         connections: config.server.max_connections,
         drain: config.server.drain,
+        public_url: config.server.url.clone(),
         ..ServeLimits::default()
     };
     let limits = config.server.guards.apply(limits);
     greet(home, &config, &doors, first_run);
     let server = tokio::spawn(serve(
         doors.listeners,
-        Arc::new(receiver),
+        Arc::clone(&receiver),
         limits,
         stop.clone(),
     ));
 
-    let watcher = watch_scripts(home, host, journal.clone(), inputs.clone())?;
+    let live = move |set: &ScriptSet| {
+        let listens = set.subscriptions.matching(REFUSED).next().is_some();
+        receiver.tell_scripts_of_refusals(listens);
+    };
+    let watcher = watch_scripts(home, host, journal.clone(), inputs.clone(), live)?;
     let looker = tokio::spawn(Arc::clone(&outgoing).look_for_open_actions());
 
     stop_signal().await;
@@ -258,12 +265,14 @@ fn host(
 }
 
 /// Watches the scripts folder; the first batch, with every file, comes at once. Scripts are compiled
-/// on a thread of their own, which has the stack that deeply nested ones need.
+/// on a thread of their own, which has the stack that deeply nested ones need. `live` is called
+/// before each new set takes over.
 fn watch_scripts(
     home: &Home,
     host: Host,
     journal: Journal,
     inputs: mpsc::UnboundedSender<Input>,
+    live: impl Fn(&ScriptSet) + Send + 'static,
 ) -> Result<Watcher, String> {
     let runtime = tokio::runtime::Handle::current();
     let (batches, loader) = std::sync::mpsc::channel::<Batch>();
@@ -283,6 +292,7 @@ fn watch_scripts(
             };
             runtime.block_on(remember(&journal, &set));
             let count = set.scripts.len();
+            live(&set);
             _ = inputs.send(Input::Scripts(set));
             if std::mem::take(&mut first) {
                 output::note(&format!("ready: {count} scripts"));
@@ -321,14 +331,11 @@ fn greet(home: &Home, config: &Config, doors: &Doors, first_run: bool) {
         ));
     }
     let first = doors.names.first().map(String::as_str).unwrap_or_default();
+    let base = config.server.url.as_deref().unwrap_or(first);
     for webhook in &config.webhooks {
         output::note(&format!(
-            "  webhook  {}  ({})",
-            webhook
-                .url
-                .clone()
-                .unwrap_or(format!("{first}/webhook/{}", webhook.name)),
-            webhook.preset.title
+            "  webhook  {base}/webhook/{}  ({})",
+            webhook.name, webhook.preset.title
         ));
     }
     output::note(&format!("  home     {}", dir.display()));

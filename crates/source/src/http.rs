@@ -24,6 +24,7 @@ mod receiver;
 mod refusals;
 mod routes;
 mod stream;
+mod take;
 mod tls;
 
 pub use accept::{WarpService, serve_service};
@@ -33,6 +34,7 @@ pub use listener::Listener;
 pub use listener::UnixSocket;
 pub use places::{Connection, Road};
 pub use receiver::{Counts, Receiver};
+pub use refusals::REFUSED;
 pub use routes::routes;
 pub use tls::{ClientCertificates, Pair, PairError, PairFiles, Part, Tls};
 

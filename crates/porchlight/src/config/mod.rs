@@ -4,6 +4,7 @@
 //! carry units, secrets are a type that can't be printed, and a key that nobody knows is an error:
 //! a misspelt `secret` must not leave a gate open.
 
+mod advice;
 mod agreement;
 pub mod guards;
 mod reader;
@@ -110,13 +111,16 @@ impl Config {
         let table = source.parse();
         let root = Section::root(&source, &table);
         let secrets = SecretSource { home, env };
-        let mut webhooks = webhooks::read(&root, &secrets);
-        let server = server::read(&root, home, asked(&webhooks), system_clock()());
-        for webhook in &mut webhooks {
-            let url = server.url.as_ref();
-            let url = url.map(|base| format!("{base}/webhook/{}", webhook.name));
-            webhook.url = webhook.url.take().or(url);
-        }
+        let webhooks = webhooks::read(&root, &secrets);
+        let asks = |webhook: &Webhook| webhook.preset.scheme.needs_certificate();
+        let clients = if webhooks.iter().any(asks) {
+            ClientCertificates::Optional
+        } else {
+            ClientCertificates::Off
+        };
+        let now = system_clock()();
+        let server = server::read(&root, home, clients, now);
+        advice::give(&root, &server, &webhooks, now);
         let config = Self {
             journal: read_journal(&root),
             webhooks,
@@ -143,30 +147,9 @@ impl Config {
         })
     }
 
-    /// A webhook's address as its sender knows it, with this query; path and query alone where no
-    /// public address is configured.
-    pub fn address_of(&self, webhook: &Webhook, query: &str) -> String {
-        let path = format!("/webhook/{}", webhook.name);
-        let address = webhook.url.clone().unwrap_or(path);
-        match query {
-            "" => address,
-            query => format!("{address}?{query}"),
-        }
-    }
-
     /// The secret that a reference such as `light.porch.key` stands for.
     pub fn secret(&self, reference: &str) -> Option<Secret> {
         self.targets.secrets.get(reference).cloned()
-    }
-}
-
-/// What the webhooks need of the sender's certificates.
-fn asked(webhooks: &[Webhook]) -> ClientCertificates {
-    let mut schemes = webhooks.iter().map(|webhook| &webhook.preset.scheme);
-    if schemes.any(|scheme| scheme.needs_certificate()) {
-        ClientCertificates::Optional
-    } else {
-        ClientCertificates::Off
     }
 }
 

@@ -11,8 +11,7 @@ pub struct ServeLimits {
     /// Connections at one time from one IPv4 address or one IPv6 /64 network; loopback, which is
     /// where a reverse proxy sits, may take all.
     pub connections_per_address: usize,
-    /// How long a request's header may take, before it a TLS handshake, and how long a connection
-    /// may idle between requests.
+    /// How long a request's header may take, before it a TLS handshake, and how long a connection may idle between requests.
     pub header: Duration,
     /// How long a body may take from the end of the header to its last byte.
     pub body: Duration,
@@ -32,6 +31,9 @@ pub struct ServeLimits {
     pub proxies: Vec<Network>,
     /// In which header these say it.
     pub forwarding: Forwarding,
+    /// Where senders reach us, such as `https://porch.example`, without a slash at the end: what
+    /// [`porchlight_verify::Delivery::url`] begins with.
+    pub public_url: Option<String>,
 }
 
 /// The header in which a trusted proxy names the sender.
@@ -70,6 +72,7 @@ impl Default for ServeLimits {
             drain: Duration::from_secs(10),
             proxies: Vec::new(),
             forwarding: Forwarding::default(),
+            public_url: None,
         }
     }
 }

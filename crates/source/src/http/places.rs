@@ -85,10 +85,7 @@ impl Connection {
     pub(super) fn proxies<'a>(&self, listed: &'a [Network]) -> Cow<'a, [Network]> {
         match self.road {
             Road::Tcp | Road::Tls => Cow::Borrowed(listed),
-            Road::Unix => {
-                let own = Network::from(self.peer.ip());
-                Cow::Owned([listed, &[own]].concat())
-            }
+            Road::Unix => Cow::Owned([listed, &[Network::of(self.peer.ip())]].concat()),
         }
     }
 

@@ -12,7 +12,6 @@ use super::limits::ServeLimits;
 use super::origin;
 use super::places::{Connection, Phase};
 use super::receiver::Receiver;
-use crate::Webhook;
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use http::header::{CONNECTION, CONTENT_LENGTH};
@@ -111,7 +110,7 @@ impl Porch {
         let announced = announced(&head.headers);
         let mut delivery = Delivery {
             method: head.method,
-            url: address(&hook.webhook, &head.query),
+            url: self.target(&hook, &head.query),
             certificates: connection.certificates(),
             query: head.query,
             headers: head.headers,
@@ -119,6 +118,10 @@ impl Porch {
             peer: Some(sender),
             max_inflated: hook.max_inflated(),
         };
+        if announced.is_some_and(|length| length > hook.cap) {
+            connection.answer_early();
+            return self.receiver.turn_away(&hook, sender, Answer::TooLarge);
+        }
         if let Some(answer) = self.receiver.refuse_early(&hook, &delivery, &self.failures) {
             connection.answer_early();
             return answer;
@@ -154,26 +157,19 @@ impl Porch {
     fn admit(&self, head: &Head) -> Result<(Arc<Hook>, IpAddr), Answer> {
         let hook = self.receiver.hook(head.name.as_str());
         let hook = hook.ok_or(Answer::UnknownPath)?;
-        let sender = origin::sender(
-            head.connection.peer.ip(),
-            &head.headers,
-            &head.connection.proxies(&self.limits.proxies),
-            self.limits.forwarding,
-        );
+        let peer = head.connection.peer.ip();
+        let proxies = head.connection.proxies(&self.limits.proxies);
+        let sender = origin::sender(peer, &head.headers, &proxies, self.limits.forwarding);
         match admit(&hook, sender, &head.method, &head.headers, &self.failures) {
             Ok(()) => Ok((hook, sender)),
             Err(answer) => Err(self.receiver.turn_away(&hook, sender, answer)),
         }
     }
-}
 
-/// The webhook's public address with the query as sent; path and query where none is configured.
-fn address(webhook: &Webhook, query: &str) -> String {
-    let path = || format!("/webhook/{}", webhook.name);
-    let address = webhook.url.clone().unwrap_or_else(path);
-    match query {
-        "" => address,
-        query => format!("{address}?{query}"),
+    /// The webhook's public address with the query as sent; path and query when none is known.
+    fn target(&self, hook: &Hook, query: &str) -> String {
+        let webhook = &hook.webhook;
+        webhook.address(self.limits.public_url.as_deref(), query)
     }
 }
 

@@ -4,9 +4,12 @@
 
 mod answers;
 mod certificates;
+mod guards;
 mod hostile;
 mod house;
 #[cfg(unix)]
 mod listeners;
 mod patience;
+mod records;
+mod sequences;
 mod tls;
