@@ -1,10 +1,10 @@
 //! TLS and other doors, from outside: the real program with certificates, Unix sockets, sockets
 //! from systemd, and too few file descriptors.
 
-use super::house::{House, PROGRAM, eventually, gate_config, signed};
+use super::house::{House, PROGRAM, TEST_SECRET, eventually, gate_config, hmac_hex, signed};
 use super::http::{Answer, connect, read_answer, request, send};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -45,17 +45,45 @@ impl Made {
         std::fs::write(home.join("tls/key.pem"), &self.key).expect("the key");
     }
 
+    /// A sender's, whose serial number is negative, and its issuer's is, too.
+    fn negative() -> Self {
+        Self {
+            cert: include_str!("../../crates/source/tests/certificates/negative.pem").to_owned(),
+            key: include_str!("../../crates/source/tests/certificates/negative.key").to_owned(),
+        }
+    }
+
+    fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("PEM")
+    }
+
     /// Sends over TLS to a server that must show this very certificate.
     fn send(&self, to: SocketAddr, bytes: &[u8]) -> std::io::Result<Answer> {
+        self.send_as(None, to, bytes)
+    }
+
+    /// The same as a sender with a certificate.
+    fn send_as(
+        &self,
+        sender: Option<&Self>,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) -> std::io::Result<Answer> {
         let mut roots = rustls::RootCertStore::empty();
-        let der = CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("PEM");
-        roots.add(der).expect("a root");
+        roots.add(self.der()).expect("a root");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match sender {
+            Some(sender) => {
+                let key = PrivateKeyDer::from_pem_slice(sender.key.as_bytes()).expect("PEM");
+                let config = config.with_client_auth_cert(vec![sender.der()], key);
+                config.expect("a certificate")
+            }
+            None => config.with_no_client_auth(),
+        };
         let name = ServerName::try_from("localhost").expect("a name");
         let session = rustls::ClientConnection::new(Arc::new(config), name).expect("a session");
         let mut stream = rustls::StreamOwned::new(session, connect(to)?);
@@ -147,6 +175,55 @@ fn a_sender_without_a_certificate_is_refused_where_one_is_required_and_the_log_s
         200,
         "the plain listener is another matter"
     );
+}
+
+#[test]
+fn a_webhook_that_asks_for_the_senders_certificate_gets_it_over_tls_by_itself() {
+    let made = Made::new();
+    let config = format!(
+        "{SERVER_TLS}\n[scheme.client]\nproof = \"mtls\"\ncommon_name = \"webhook-client.example\"\n\
+         ca_file = \"ca.pem\"\n[webhook.cloud]\nscheme = \"client\"\n{}",
+        gate_config()
+    );
+    let mut house = House::furnish(&config, &[]);
+    made.write(house.path());
+    let issuer = include_str!("../../crates/source/tests/certificates/negative-issuer.pem");
+    std::fs::write(house.path().join("ca.pem"), issuer).expect("the issuer");
+    house.restart();
+    let tls = address(&house, "https://");
+    let own = Made::negative();
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Connection", "close"),
+    ];
+    let to_cloud = request("/webhook/cloud", &headers, b"{}");
+    let as_itself = made.send_as(Some(&own), tls, &to_cloud).expect("TLS");
+    assert_eq!(as_itself.status, 200, "{as_itself:?}");
+    let stranger = Made::new();
+    let as_other = made.send_as(Some(&stranger), tls, &to_cloud).expect("TLS");
+    let as_nobody = made.send(tls, &to_cloud).expect("TLS");
+    assert_eq!((as_other.status, as_nobody.status), (401, 401));
+    // The other webhook doesn't mind.
+    assert_eq!(made.send(tls, &last_words("1")).expect("TLS").status, 200);
+}
+
+#[test]
+fn a_scheme_that_signs_the_address_signs_the_public_one() {
+    let config = format!(
+        "[server]\nurl = \"https://porch.example/\"\n{}scheme = {{ signed = \"{{url}} {{body}}\" }}\n",
+        gate_config()
+    );
+    let house = House::start(&config, &[]);
+    for (base, status) in [("https://porch.example", 200), ("", 401)] {
+        let signed = format!("{base}/webhook/gate {{}}");
+        let signature = hmac_hex(TEST_SECRET, signed.as_bytes());
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("X-Signature", signature.as_str()),
+        ];
+        let answer = house.send(&request("/webhook/gate", &headers, b"{}"));
+        assert_eq!(answer.status, status, "{base}");
+    }
 }
 
 #[test]

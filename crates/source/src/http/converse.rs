@@ -130,6 +130,8 @@ fn advice(error: &rustls::Error) -> Option<&'static str> {
             | Alert::BadCertificate
             | Alert::CertificateUnknown
             | Alert::CertificateExpired
+            // What a certificate made anew under the same name gets, where the old one is known.
+            | Alert::DecryptError
             | Alert::UnsupportedCertificate,
         ) => Some(
             "the sender doesn't trust our certificate; see that it is issued for this name, not expired, and followed by its issuer's in the file",
