@@ -3,11 +3,14 @@
 //! The type has no `Display`, no `Serialize`, and a `Debug` that says nothing. The bytes come out
 //! through [`Secret::expose`] alone, so that a search for that word finds every use.
 
+use crate::Timestamp;
+
 /// Bytes that prove who somebody is: a webhook secret, a token, a password.
 #[derive(Clone)]
 pub struct Secret {
     name: String,
     value: Vec<u8>,
+    until: Option<Timestamp>,
 }
 
 impl Secret {
@@ -16,7 +19,27 @@ impl Secret {
         Self {
             name: name.into(),
             value: value.into(),
+            until: None,
         }
+    }
+
+    /// The same, good until this moment: the old one of a rotation.
+    #[must_use]
+    pub fn good_until(self, until: Timestamp) -> Self {
+        Self {
+            until: Some(until),
+            ..self
+        }
+    }
+
+    /// When it ends; `None` for never.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// Whether it counts at this moment.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
     }
 
     /// The name that may be printed.

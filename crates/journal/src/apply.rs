@@ -7,7 +7,7 @@ use crate::claims::Claims;
 use crate::prepare::{Prepared, RunIds, action_key};
 use crate::queue::Op;
 use crate::rows::{EventRow, get_id, to_json};
-use crate::{Appended, Blob, Committed, ReadError, ScriptVersion, reader, schema};
+use crate::{Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schema};
 use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId};
 use rusqlite::{Connection, OptionalExtension, Result};
 
@@ -52,6 +52,9 @@ impl Batch<'_> {
             Op::Append { event, blobs, .. } => self.append(event, blobs).map(Answer::Appended),
             Op::Commit { run, .. } => self.commit(run).map(Answer::Committed),
             Op::Finish(event) => self.finish(*event).map(|()| Answer::Done),
+            Op::Refused(refusal) => {
+                refusals::insert(self.connection, refusal).map(|()| Answer::Done)
+            }
             Op::Settle {
                 action,
                 settlement,
@@ -77,6 +80,9 @@ impl Batch<'_> {
                 .execute((&blob.hash, blob.bytes.as_ref()))?;
         }
         let id = self.insert_event(event)?;
+        if let Some(secret) = &event.secret {
+            refusals::secret_used(self.connection, event.source(), secret, self.now)?;
+        }
         for blob in blobs
             .iter()
             .filter(|blob| !event.blobs.contains(&blob.hash))

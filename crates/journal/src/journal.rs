@@ -5,7 +5,9 @@
 
 use crate::error::{OpenError, ReadError, Unavailable};
 use crate::lock::Lock;
-use crate::model::{Appended, Blob, Claim, Committed, Ends, Salvaged, ScriptVersion};
+use crate::model::{
+    Appended, Blob, Claim, Committed, Ends, NewRefusal, Priority, Salvaged, ScriptVersion,
+};
 use crate::prepare::Prepared;
 use crate::queue::{Op, Queue};
 use crate::reader::Reader;
@@ -72,6 +74,7 @@ impl Default for Retention {
 #[derive(Clone)]
 pub struct Journal {
     inner: Arc<Inner>,
+    priority: Priority,
 }
 
 struct Inner {
@@ -122,12 +125,31 @@ impl Journal {
                     seen,
                 }),
             }),
+            priority: Priority::Normal,
         })
     }
 
     /// What was saved when the database was found damaged at open; `None` when it was sound.
     pub fn salvaged(&self) -> Option<&Salvaged> {
         self.inner.salvaged.as_ref()
+    }
+
+    /// The same journal, for appends of this priority.
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            priority,
+        }
+    }
+
+    /// Keeps a record of a delivery that became no event, within a second. Bounded: the newest
+    /// 10,000 are kept, no longer than events are. After a crash the last second's may be missing.
+    ///
+    /// # Errors
+    /// The queue is full or closed; there will be no record.
+    pub fn refused(&self, refusal: NewRefusal) -> Result<(), Unavailable> {
+        let op = Op::Refused(Box::new(refusal));
+        self.inner.queue.push(op, self.priority)
     }
 
     /// Stores an event with its attachments, unless its claim is held by an earlier one. Resolves
@@ -168,7 +190,7 @@ impl Journal {
     /// again no handler has work with it.
     pub fn finish(&self, event: EventId) {
         // A closed journal forgets it, as a crash would.
-        let _ = self.inner.queue.push(Op::Finish(event));
+        let _ = self.inner.queue.push(Op::Finish(event), self.priority);
     }
 
     /// Stores what became of one try to perform an action; `attempts` is the number of tries made.
@@ -223,7 +245,12 @@ impl Journal {
     /// Other clones of the handle answer [`crate::Reason::Closed`] from now on.
     pub async fn close(self) {
         let (reply, done) = oneshot::channel();
-        if self.inner.queue.push(Op::Close { reply }).is_ok() {
+        if self
+            .inner
+            .queue
+            .push(Op::Close { reply }, self.priority)
+            .is_ok()
+        {
             self.inner.queue.close();
             let _ = done.await; // an error means that the writer is gone already
         }
@@ -234,7 +261,7 @@ impl Journal {
         op: impl FnOnce(oneshot::Sender<Result<T, Unavailable>>) -> Op,
     ) -> Result<T, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.inner.queue.push(op(reply))?;
+        self.inner.queue.push(op(reply), self.priority)?;
         answer.await.unwrap_or_else(|_| Err(Unavailable::closed()))
     }
 }

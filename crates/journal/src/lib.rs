@@ -16,6 +16,7 @@ mod model;
 mod prepare;
 mod queue;
 mod reader;
+mod refusals;
 mod retention;
 mod retry;
 mod rows;
@@ -26,8 +27,8 @@ mod writer;
 pub use error::{OpenError, ReadError, Reason, RetryError, Unavailable};
 pub use journal::{Journal, Options, Retention};
 pub use model::{
-    ActionRecord, ActionStatus, Appended, Blob, Claim, Committed, Ends, RunRecord, Salvaged,
-    ScriptVersion,
+    ActionRecord, ActionStatus, Appended, Blob, Claim, Committed, Ends, NewRefusal, Priority,
+    RefusalRecord, RunRecord, Salvaged, ScriptVersion, SecretUse,
 };
 pub use reader::{Filter, Order, Reader};
 pub use retry::retry_action;

@@ -5,6 +5,7 @@ use porchlight_core::{
     Action, ActionError, ActionId, Event, EventId, LogLine, Outcome, Place, Receipt, StateWrite,
     Timestamp, Wait, WaitId,
 };
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,64 @@ pub enum Appended {
     Stored(EventId),
     /// Its claim belongs to this earlier event; nothing was stored.
     Duplicate(EventId),
+}
+
+/// Who may still append when the queue is nearly full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// May fill seven eighths of the queue.
+    #[default]
+    Normal,
+    /// May fill all of it.
+    High,
+}
+
+/// A delivery that became no event: refused, or known already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRefusal {
+    /// When.
+    pub at: Timestamp,
+    /// The webhook's name.
+    pub webhook: String,
+    /// The sender's address without port; empty when unknown.
+    pub peer: String,
+    /// The HTTP status it was answered with.
+    pub status: u16,
+    /// One word for what happened: `mismatch`, `stale`, `rate`, `duplicate`, …
+    pub code: Cow<'static, str>,
+    /// Why, in one line, without secrets.
+    pub reason: String,
+    /// The event that it repeats, where that is why it became none.
+    pub duplicate_of: Option<EventId>,
+    /// How many before it found no room in the records.
+    pub unsaid: u64,
+}
+
+/// A stored [`NewRefusal`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalRecord {
+    /// Its number.
+    pub id: u64,
+    /// All the rest.
+    pub content: NewRefusal,
+}
+
+impl std::ops::Deref for RefusalRecord {
+    type Target = NewRefusal;
+    fn deref(&self) -> &NewRefusal {
+        &self.content
+    }
+}
+
+/// When a secret last proved a delivery, to within a minute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretUse {
+    /// The webhook's name.
+    pub webhook: String,
+    /// The secret's name.
+    pub secret: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What a run brings to its end.

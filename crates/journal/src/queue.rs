@@ -1,12 +1,13 @@
 //! The bounded queue between everybody and the one writer thread.
 //!
 //! Only appends are refused when it is full: they come from strangers, who can be told to come
-//! back. Runs, settlements and script versions come from our own bounded workers, and refusing
+//! back. The last eighth is kept for those of high priority: a doorbell gets in while a camera
+//! floods. Runs, settlements and script versions come from our own bounded workers, and refusing
 //! them because strangers fill the queue would turn the house deaf to its own decisions.
 
 use crate::prepare::Prepared;
 use crate::rows::EventRow;
-use crate::{Appended, Blob, Committed, ScriptVersion, Unavailable};
+use crate::{Appended, Blob, Committed, NewRefusal, Priority, ScriptVersion, Unavailable};
 use porchlight_core::{ActionId, EventId, Settlement};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,9 @@ use tokio::sync::oneshot;
 
 /// At most so many bytes of events wait, whatever their number: 64 MiB.
 const MAX_BYTES: usize = 64 << 20;
+
+/// One part in so many of the queue is kept for appends of high priority.
+const RESERVE: usize = 8;
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
 
@@ -30,6 +34,8 @@ pub(crate) enum Op {
         reply: Reply<Committed>,
     },
     Finish(EventId),
+    /// Nobody waits for it, but somebody may be looking.
+    Refused(Box<NewRefusal>),
     Settle {
         action: ActionId,
         settlement: Settlement,
@@ -62,6 +68,8 @@ struct State {
     bytes: usize,
     /// Something waits that somebody waits for, or that should not wait longer.
     urgent: bool,
+    /// Something waits that somebody may be looking for.
+    soon: bool,
     closed: bool,
 }
 
@@ -87,20 +95,31 @@ impl Queue {
     }
 
     /// Puts an operation in, or says why not.
-    pub(crate) fn push(&self, op: Op) -> Result<(), Unavailable> {
+    pub(crate) fn push(&self, op: Op, priority: Priority) -> Result<(), Unavailable> {
         let mut state = self.lock();
         if state.closed {
             return Err(Unavailable::closed());
         }
         let size = op.size();
         if matches!(op, Op::Append { .. }) {
-            let full = state.ops.len() >= self.max || state.bytes + size > MAX_BYTES;
+            let (mut most, mut most_bytes) = (self.max, MAX_BYTES);
+            if priority == Priority::Normal {
+                most -= most / RESERVE;
+                most_bytes -= most_bytes / RESERVE;
+            }
+            let full = state.ops.len() >= most || state.bytes + size > most_bytes;
             // One event larger than the bound may pass alone, or it could never pass.
             if full && !state.ops.is_empty() {
                 return Err(Unavailable::busy(state.ops.len()));
             }
         }
-        let lazy = matches!(op, Op::Finish(_));
+        if matches!(op, Op::Refused(_)) {
+            if state.ops.len() >= self.max {
+                return Err(Unavailable::busy(state.ops.len()));
+            }
+            state.soon = true;
+        }
+        let lazy = matches!(op, Op::Finish(_) | Op::Refused(_));
         state.bytes += size;
         state.ops.push_back(op);
         let wake = !lazy && !state.urgent;
@@ -126,11 +145,15 @@ impl Queue {
     pub(crate) fn take(&self, deadline: Option<Instant>, linger: Duration, max: usize) -> Taken {
         let mut state = self.lock();
         let mut deadline = deadline;
-        let mut lazy_until = None;
+        let (mut lazy_until, mut soon_until) = (None, None);
         while !state.urgent {
             if !state.ops.is_empty() {
                 let lazy = *lazy_until.get_or_insert_with(|| Instant::now() + LAZY);
                 deadline = Some(deadline.map_or(lazy, |at| at.min(lazy)));
+            }
+            if state.soon {
+                let soon = *soon_until.get_or_insert_with(|| Instant::now() + SOON);
+                deadline = Some(deadline.map_or(soon, |at| at.min(soon)));
             }
             let Some(at) = deadline else {
                 state = self
@@ -167,6 +190,7 @@ impl Queue {
         let ops: Vec<Op> = state.ops.drain(..count).collect();
         state.bytes -= ops.iter().map(Op::size).sum::<usize>();
         state.urgent = !state.ops.is_empty() || state.closed;
+        state.soon = false; // whatever is left is urgent now
         Taken {
             last: state.closed && state.ops.is_empty(),
             ops,
@@ -177,9 +201,102 @@ impl Queue {
 /// What nobody waits for is written within this time even if nothing else comes.
 const LAZY: Duration = Duration::from_secs(30);
 
+/// A record of a refusal is written within this time: a flood costs one flush a second for them.
+const SOON: Duration = Duration::from_secs(1);
+
 /// A batch.
 pub(crate) struct Taken {
     pub(crate) ops: Vec<Op>,
     /// The queue is closed and empty: after this batch the writer ends.
     pub(crate) last: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reason;
+    use porchlight_core::{NewEvent, Proof, Timestamp};
+
+    fn append(bytes: usize) -> Op {
+        let event = NewEvent {
+            source: "gate".into(),
+            kind: "gate.opened".into(),
+            subject: None,
+            time: String::new(),
+            dedup_key: String::new(),
+            data: vec![b' '; bytes].into(),
+            facts: serde_json::Value::Null,
+            received: Timestamp(0),
+            peer: String::new(),
+            headers: Vec::new(),
+            query: String::new(),
+            verified: Proof::default(),
+            attachments: Vec::new(),
+            redelivered: false,
+            depth: 0,
+        };
+        Op::Append {
+            event: EventRow::new(event, None),
+            blobs: Vec::new(),
+            reply: oneshot::channel().0,
+        }
+    }
+
+    fn refusal() -> Op {
+        Op::Refused(Box::new(NewRefusal {
+            at: Timestamp(0),
+            webhook: "gate".into(),
+            peer: String::new(),
+            status: 401,
+            code: "mismatch".into(),
+            reason: String::new(),
+            duplicate_of: None,
+            unsaid: 0,
+        }))
+    }
+
+    /// How many of these get in.
+    fn fill(queue: &Queue, bytes: usize, priority: Priority) -> usize {
+        let pushes = (0..1000).map(|_| queue.push(append(bytes), priority));
+        pushes.take_while(Result::is_ok).count()
+    }
+
+    #[test]
+    fn the_last_eighth_of_the_queue_takes_high_priority_only() {
+        let queue = Queue::new(80);
+        assert_eq!(fill(&queue, 10, Priority::Normal), 70);
+        assert_eq!(fill(&queue, 10, Priority::High), 10);
+        let refused = queue.push(append(10), Priority::High).unwrap_err();
+        assert_eq!(refused.reason, Reason::Busy);
+        queue.take(None, Duration::ZERO, 20);
+        assert_eq!(fill(&queue, 10, Priority::Normal), 10, "70 of 80 again");
+    }
+
+    #[test]
+    fn the_last_eighth_of_the_bytes_too() {
+        let queue = Queue::new(10_000);
+        let megabyte = (1 << 20) - 1024;
+        assert_eq!(fill(&queue, megabyte, Priority::Normal), 56);
+        assert_eq!(fill(&queue, megabyte, Priority::High), 8);
+    }
+
+    #[test]
+    fn our_own_operations_get_in_whatever_strangers_do() {
+        let queue = Queue::new(8);
+        fill(&queue, 10, Priority::High);
+        for _ in 0..100 {
+            assert!(queue.push(Op::Finish(1), Priority::Normal).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_refusal_is_dropped_where_the_queue_is_full_and_written_soon_where_it_is_not() {
+        let queue = Queue::new(8);
+        assert!(queue.push(refusal(), Priority::Normal).is_ok());
+        let begun = Instant::now();
+        assert_eq!(queue.take(None, Duration::ZERO, 8).ops.len(), 1);
+        assert!(begun.elapsed() >= SOON && begun.elapsed() < LAZY);
+        fill(&queue, 10, Priority::High);
+        assert!(queue.push(refusal(), Priority::Normal).is_err());
+    }
 }

@@ -7,6 +7,7 @@
 
 mod list;
 mod records;
+mod refusals;
 
 pub use list::{Filter, Order};
 pub(crate) use records::committed;

@@ -6,6 +6,7 @@
 
 use crate::apply::Counters;
 use crate::journal::Retention;
+use crate::refusals;
 use crate::schema::{self, get_meta, meta, set_meta};
 use porchlight_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Result, TransactionBehavior};
@@ -89,6 +90,9 @@ pub(crate) fn slice(
             .saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
         (false, None) => return Ok(0),
     };
+    if let Some(age) = retention.max_age {
+        refusals::remove_old(connection, now, age, SLICE)?;
+    }
     if !anything_before(connection, cutoff)? {
         return Ok(0);
     }

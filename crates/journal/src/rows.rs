@@ -52,11 +52,14 @@ pub(crate) struct EventRow {
     data: Bytes,
     /// The blobs that it refers to.
     pub(crate) blobs: Vec<String>,
+    /// The name of the secret that proved it.
+    pub(crate) secret: Option<String>,
 }
 
 impl EventRow {
     pub(crate) fn new(event: NewEvent, claim: Option<Claim>) -> Self {
         let blobs = event.attachments.iter().map(|a| a.hash.clone()).collect();
+        let secret = event.verified.secret.clone();
         let rest = Rest {
             peer: event.peer,
             headers: event.headers,
@@ -78,7 +81,13 @@ impl EventRow {
             facts: event.facts.to_string(),
             data: event.data,
             blobs,
+            secret,
         }
+    }
+
+    /// The webhook's name.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// The key that it claims, and for how long.

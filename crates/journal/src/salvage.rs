@@ -24,15 +24,17 @@ const CHECK_BYTES: u64 = 8 << 20;
 const ID_STEP: u64 = 100_000;
 
 /// The tables, those with row numbers first.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 11] = [
     "events",
     "runs",
     "actions",
     "waits",
     "scripts",
     "blobs",
+    "refusals",
     "state",
     "blob_refs",
+    "secret_uses",
     "meta",
 ];
 

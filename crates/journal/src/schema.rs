@@ -100,6 +100,22 @@ pub(crate) const MIGRATIONS: &[&str] = &[
      CREATE INDEX blob_refs_by_hash ON blob_refs(hash);",
     // Version 3: a number of its own for each journal, so that idempotency keys never repeat.
     "INSERT INTO meta(name, value) VALUES('home', random() & 4294967295);",
+    // Version 4: deliveries that became no event, and when each secret last proved one.
+    "CREATE TABLE refusals(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        status INTEGER NOT NULL,
+        duplicate_of INTEGER,
+        unsaid INTEGER NOT NULL,
+        webhook TEXT NOT NULL,
+        peer TEXT NOT NULL,
+        code TEXT NOT NULL,
+        reason TEXT NOT NULL);
+     CREATE TABLE secret_uses(
+        webhook TEXT NOT NULL,
+        secret TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY(webhook, secret)) WITHOUT ROWID;",
 ];
 
 /// The newest version that this program knows.

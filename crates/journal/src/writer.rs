@@ -370,6 +370,6 @@ fn fail(op: Op, unavailable: &Unavailable) {
         Op::Append { reply, .. } => drop(reply.send(Err(error))),
         Op::Commit { reply, .. } => drop(reply.send(Err(error))),
         Op::Settle { reply, .. } | Op::Remember { reply, .. } => drop(reply.send(Err(error))),
-        Op::Finish(_) | Op::Close { .. } => {}
+        Op::Finish(_) | Op::Refused(_) | Op::Close { .. } => {}
     }
 }

@@ -60,8 +60,10 @@ pub enum Command {
     },
     /// Sign a built-in sample or a file, post it to the running host, and show what it caused.
     Send(SendArgs),
-    /// List the events that came in.
-    Events(ListArgs),
+    /// Explain step by step why a captured request passes or fails.
+    Verify(VerifyArgs),
+    /// List the events that came in, or what was refused.
+    Events(EventsArgs),
     /// List what scripts did with them.
     Runs(ListArgs),
     /// List the actions that scripts decided on, or try a dead one again.
@@ -107,6 +109,36 @@ pub struct SendArgs {
     /// Don't wait for what it causes.
     #[arg(long)]
     pub no_wait: bool,
+}
+
+/// What `verify` takes.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// A captured request: the text of an HTTP/1.1 request, its body byte for byte.
+    #[arg(value_name = "REQUEST.http")]
+    pub file: Option<PathBuf>,
+    /// The webhook that it was meant for; its address says so when left out.
+    #[arg(long, value_name = "NAME")]
+    pub webhook: Option<String>,
+    /// Judge it as at this moment (RFC 3339) instead of now, because signatures grow old.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// The address that it came from, where the proof is an address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub peer: Option<std::net::IpAddr>,
+    /// Run a file of test vectors instead: a line for each disagreement, exit code 1 on any.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "webhook", "at", "peer"])]
+    pub vectors: Option<PathBuf>,
+}
+
+/// What `events` takes.
+#[derive(Args, Clone, Default)]
+pub struct EventsArgs {
+    /// List the deliveries that became no event, and why: refused, or known already.
+    #[arg(long)]
+    pub refused: bool,
+    #[command(flatten)]
+    pub list: ListArgs,
 }
 
 /// What the lists take.

@@ -3,6 +3,8 @@
 //! They read the journal's file directly, so they work whether or not the host runs. Lists are
 //! printed oldest first, so that the newest stands next to the prompt.
 
+mod refused;
+
 use crate::cli::ListArgs;
 use crate::home::Home;
 use crate::output::{line, paint};
@@ -36,6 +38,19 @@ pub fn events(home: &Home, args: &ListArgs) -> Ending {
         line: event_line,
         json: Event::to_cloudevent,
         whole: event_whole,
+    };
+    list(home, args, &kind)
+}
+
+/// `porchlight events --refused`.
+pub fn refused(home: &Home, args: &ListArgs) -> Ending {
+    let kind = Kind {
+        list: Reader::refusals,
+        one: Reader::refusal,
+        id: |refusal| refusal.id,
+        line: refused::line,
+        json: refused::json,
+        whole: |_, refusal| Ok(refused::whole(refusal)),
     };
     list(home, args, &kind)
 }

@@ -18,6 +18,7 @@ mod request;
 mod run;
 mod scripts;
 mod send;
+mod verify;
 
 use clap::Parser;
 use cli::{ActionsCommand, Cli, Command};
@@ -51,7 +52,9 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&home, &args),
         Some(Command::Check { json }) => check::check(&home, json),
         Some(Command::Send(args)) => send::send(&home, &args),
-        Some(Command::Events(args)) => list::events(&home, &args),
+        Some(Command::Verify(args)) => verify::verify(&home, &args),
+        Some(Command::Events(args)) if args.refused => list::refused(&home, &args.list),
+        Some(Command::Events(args)) => list::events(&home, &args.list),
         Some(Command::Runs(args)) => list::runs(&home, &args),
         Some(Command::Actions {
             what: Some(ActionsCommand::Retry { id }),

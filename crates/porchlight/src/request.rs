@@ -51,55 +51,19 @@ impl Answer {
 /// # Errors
 /// What is wrong with the capture.
 pub fn read_http_file(bytes: &[u8], path: String) -> Result<Request, String> {
-    let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
-    let head_end = head_end.ok_or("no blank line (CRLF) ends the head of the request")?;
-    let head = std::str::from_utf8(&bytes[..head_end]).map_err(|_| "the head is not UTF-8")?;
-    let mut headers = Vec::new();
-    let mut chunked = false;
-    for text in head.split("\r\n").skip(1) {
-        let (name, value) = text
-            .split_once(':')
-            .ok_or_else(|| format!("`{text}` is no header"))?;
-        chunked |= name.eq_ignore_ascii_case("transfer-encoding");
-        if !OF_THE_CONNECTION
-            .iter()
-            .any(|of| name.eq_ignore_ascii_case(of))
-        {
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-    }
-    let body = &bytes[head_end + 4..];
-    let body = if chunked {
-        dechunk(body)?
-    } else {
-        body.to_vec()
-    };
+    let captured = porchlight_source::request::read(bytes)?;
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = captured
+        .headers
+        .iter()
+        .filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str()))
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+        .collect();
     Ok(Request {
         path,
         headers,
-        body,
+        body: captured.body.to_vec(),
     })
-}
-
-fn dechunk(mut rest: &[u8]) -> Result<Vec<u8>, String> {
-    let broken = || "the chunks of the body are broken".to_owned();
-    let mut body = Vec::new();
-    loop {
-        let line_end = rest
-            .windows(2)
-            .position(|window| window == b"\r\n")
-            .ok_or_else(broken)?;
-        let size = std::str::from_utf8(&rest[..line_end])
-            .ok()
-            .and_then(|text| usize::from_str_radix(text, 16).ok());
-        let size = size.ok_or_else(broken)?;
-        if size == 0 {
-            return Ok(body);
-        }
-        let data = rest.get(line_end + 2..).ok_or_else(broken)?;
-        body.extend_from_slice(data.get(..size).ok_or_else(broken)?);
-        rest = data.get(size + 2..).ok_or_else(broken)?;
-    }
 }
 
 /// Posts over a connection of its own.

@@ -139,6 +139,7 @@ async fn serve_house(
         drain: config.server.drain,
         ..ServeLimits::default()
     };
+    let limits = config.server.guards.apply(limits);
     greet(home, &config, address, first_run);
     let server = tokio::spawn(serve(listener, Arc::new(receiver), limits, stop.clone()));
 

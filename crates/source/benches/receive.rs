@@ -12,7 +12,6 @@ use divan::{Bencher, black_box};
 use porchlight_core::{Secret, Timestamp};
 use porchlight_source::{Preset, Webhook, decode, sample};
 use porchlight_verify::{Delivery, sign, verify};
-use std::sync::Arc;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 const SIZES: [usize; 2] = [1_200, 10_000];
@@ -26,11 +25,12 @@ fn webhook() -> Webhook {
         .expect("it is compiled in")
         .clone();
     Webhook {
-        name: "porch".into(),
-        dedup: preset.dedup,
-        preset: Arc::new(preset),
-        secrets: vec![Secret::new("secret", "32212c72863c01a931609c5ebfe1abc5")],
         max_body: 1 << 20,
+        ..Webhook::new(
+            "porch",
+            preset,
+            vec![Secret::new("secret", "32212c72863c01a931609c5ebfe1abc5")],
+        )
     }
 }
 

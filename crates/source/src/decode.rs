@@ -125,7 +125,8 @@ pub async fn decode(
 fn dedup_key(webhook: &Webhook, verified: &Verified, content: &Content, view: View<'_>) -> String {
     let scheme = &webhook.preset.scheme;
     let body_is_trusted = !scheme.is_mac() || verified.proof().body;
-    if !body_is_trusted {
+    // Where a canonical form is signed, one content can be written in several ways.
+    if !body_is_trusted || verified.is_canonical() {
         let id = verified.signed_id().map(str::to_owned);
         return id.unwrap_or_else(|| format!("sha256:{}", verified.signed_hash()));
     }

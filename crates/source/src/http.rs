@@ -8,20 +8,24 @@
 //! and hyper-util's `auto` builder sniffs the protocol before any timer runs.
 
 mod accept;
+mod admit;
 mod answer;
 mod body;
+mod buckets;
 mod failures;
+mod hook;
 mod limits;
-mod origin;
+pub(crate) mod origin;
 mod places;
 mod quiet;
 mod receiver;
+mod refusals;
 mod routes;
 
 pub use accept::{WarpService, serve_service};
-pub use limits::{Network, ServeLimits};
+pub use limits::{Forwarding, Network, ServeLimits};
 pub use places::Connection;
-pub use receiver::{Counts, Receiver, Refusal};
+pub use receiver::{Counts, Receiver};
 pub use routes::routes;
 
 use std::sync::Arc;

@@ -6,18 +6,23 @@
 
 pub mod attachment;
 pub mod decode;
+mod dedup;
 mod facts;
+pub mod guards;
 pub mod http;
 mod moment;
 mod multipart;
 mod naming;
 pub mod preset;
 mod reading;
+pub mod request;
 mod rules;
 pub mod sample;
+pub mod vectors;
 pub mod webhook;
 
 pub use decode::{Decoded, Unusable, decode};
+pub use guards::{AddressRate, Guards, Rate};
 pub use preset::Preset;
 pub use sample::{Sample, SampleRequest, sample};
 pub use webhook::{DedupPolicy, Webhook};

@@ -190,6 +190,16 @@ impl Preset {
         Self::from_table(&self.name, table)
     }
 
+    /// This preset with another scheme altogether; the rest of it stays.
+    ///
+    /// # Errors
+    /// What is wrong, in the words of the field.
+    pub fn with_scheme(&self, scheme: toml::Table) -> Result<Self, String> {
+        let mut table = self.table.clone();
+        table.insert("scheme".to_owned(), scheme.into());
+        Self::from_table(&self.name, table)
+    }
+
     /// How the body is read.
     pub fn body(&self) -> &Body {
         &self.body

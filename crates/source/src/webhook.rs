@@ -1,6 +1,7 @@
 //! One configured webhook: a name in the address, a preset, secrets, limits.
 
 use crate::Preset;
+use crate::guards::Guards;
 use porchlight_core::Secret;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,46 @@ pub struct Webhook {
     pub max_body: u64,
     /// What makes two deliveries the same event.
     pub dedup: DedupPolicy,
+    /// The private key that `send` signs with, where the secrets are public keys.
+    pub test_key: Option<Secret>,
+    /// The token that a subscription's handshake has to name.
+    pub verify_token: Option<Secret>,
+    /// The topics that a subscription's handshake may be about.
+    pub topics: Vec<String>,
+    /// The public address, without query, where it is not the server's with the webhook's path.
+    pub url: Option<String>,
+    /// What stands before its proof.
+    pub guards: Guards,
+}
+
+impl Webhook {
+    /// The largest body unless said otherwise: XProtect analytics events carry pictures in their
+    /// JSON.
+    pub const MAX_BODY: u64 = 16 << 20;
+
+    /// A webhook with the defaults of its preset.
+    pub fn new(name: impl Into<String>, preset: Preset, secrets: Vec<Secret>) -> Self {
+        Self {
+            name: name.into(),
+            dedup: preset.dedup,
+            preset: Arc::new(preset),
+            secrets,
+            max_body: Self::MAX_BODY,
+            guards: Guards::default(),
+            test_key: None,
+            verify_token: None,
+            topics: Vec::new(),
+            url: None,
+        }
+    }
+
+    /// What was agreed with the sender beside the secrets.
+    pub fn handshake(&self) -> porchlight_verify::Handshake<'_> {
+        porchlight_verify::Handshake {
+            verify_token: self.verify_token.as_ref(),
+            topics: &self.topics,
+        }
+    }
 }
 
 /// What makes two deliveries to one webhook the same event.

@@ -7,8 +7,8 @@
 pub mod guess;
 
 use crate::Delivery;
-use crate::rejected::Rejected;
-use crate::scheme::Scheme;
+use crate::rejected::{Rejected, Step};
+use crate::scheme::{Method, Scheme};
 use crate::source::{Note, Source};
 use crate::verify::{inflated, prove};
 pub use guess::guess;
@@ -46,13 +46,37 @@ pub fn explain(
         }
     };
     let outcome = prove(scheme, secrets, &Source::noting(&delivery, &notes), now);
-    let guesses = match &outcome {
+    let mut guesses = match &outcome {
         Ok(_) => Vec::new(),
         Err(rejected) => guess(scheme, secrets, others, &delivery, rejected),
     };
+    if matches!(&outcome, Err(rejected) if rejected.step() == Step::Stale) {
+        guesses.extend(at_its_own_time(scheme, secrets, &delivery));
+    }
     Explanation {
         steps: notes.into_inner(),
         outcome: outcome.map(|proved| proved.secret),
         guesses,
+    }
+}
+
+/// Whether the delivery would have passed at the moment that it names itself.
+fn at_its_own_time(scheme: &Scheme, secrets: &[Secret], delivery: &Delivery) -> Option<String> {
+    let source = Source::new(delivery);
+    let time = scheme.own_time(&source)?;
+    let passes = prove(scheme, secrets, &source, time).is_ok();
+    let when = if passes { "would" } else { "would not" };
+    Some(format!(
+        "at {time}, the moment that it names itself, it {when} have passed"
+    ))
+}
+
+impl Scheme {
+    fn own_time(&self, source: &Source<'_>) -> Option<Timestamp> {
+        if let Method::Signed(signed) = &self.method {
+            let rule = signed.timestamp.as_ref()?;
+            return rule.format.parse(&rule.locator.find_one(source).ok()?);
+        }
+        self.parts().iter().find_map(|part| part.own_time(source))
     }
 }

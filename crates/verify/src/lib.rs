@@ -29,6 +29,7 @@ pub mod source;
 mod template;
 mod time;
 mod token;
+pub mod vectors;
 mod verify;
 
 pub use challenge::{Handshake, Refused, Reply};

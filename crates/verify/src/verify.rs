@@ -173,7 +173,9 @@ pub(crate) fn prove(
     source: &Source<'_>,
     now: Timestamp,
 ) -> Result<Proved, Rejected> {
-    let own = scheme.own_secrets(secrets);
+    let own = scheme
+        .own_secrets(secrets)
+        .filter(|secret| secret.is_live(now));
     match &scheme.method {
         Method::None => Ok(Proved::default()),
         Method::Token(locators) => token::prove(locators, own, source),

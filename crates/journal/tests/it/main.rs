@@ -8,4 +8,5 @@ mod full;
 mod kill;
 mod migrate;
 mod reading;
+mod refusals;
 mod support;

@@ -4,7 +4,10 @@
 //! carry units, secrets are a type that can't be printed, and a key that nobody knows is an error:
 //! a misspelt `secret` must not leave a gate open.
 
+mod agreement;
+pub mod guards;
 mod reader;
+mod schemes;
 mod secret;
 pub mod targets;
 mod values;
@@ -58,6 +61,8 @@ pub struct Server {
     pub max_connections: usize,
     /// How long requests and actions under way may take when the program is told to stop.
     pub drain: Duration,
+    /// Whose word about senders is believed, and how much one address may take.
+    pub guards: guards::ServerGuards,
 }
 
 /// `[journal]`: how long things are remembered.
@@ -147,6 +152,17 @@ impl Config {
         })
     }
 
+    /// A webhook's address as its sender knows it, with this query; path and query alone where no
+    /// public address is configured.
+    pub fn address_of(&self, webhook: &Webhook, query: &str) -> String {
+        let path = format!("/webhook/{}", webhook.name);
+        let address = webhook.url.clone().unwrap_or(path);
+        match query {
+            "" => address,
+            query => format!("{address}?{query}"),
+        }
+    }
+
     /// The secret that a reference such as `light.porch.key` stands for.
     pub fn secret(&self, reference: &str) -> Option<Secret> {
         self.targets.secrets.get(reference).cloned()
@@ -160,6 +176,7 @@ fn read_server(root: &Section<'_>) -> Server {
         body_timeout: Duration::from_secs(30),
         max_connections: 1024,
         drain: Duration::from_secs(10),
+        guards: guards::ServerGuards::default(),
     };
     let Some(section) = root.section("server") else {
         return server;
@@ -188,6 +205,7 @@ fn read_server(root: &Section<'_>) -> Server {
     if let Some(number) = section.number("max_connections", 1..=100_000) {
         server.max_connections = usize::try_from(number).unwrap_or(server.max_connections);
     }
+    server.guards = guards::read_server(&section);
     section.finish();
     server
 }

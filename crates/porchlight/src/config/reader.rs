@@ -52,6 +52,12 @@ impl<'a> Source<'a> {
         self.note(Diagnostic::error_at(self.path, self.text, span, message).with_help(help));
     }
 
+    /// A warning at this place.
+    pub fn warning(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        let problem = Diagnostic::error_at(self.path, self.text, span, message).with_help(help);
+        self.note(problem.as_warning());
+    }
+
     fn note(&self, mut problem: Diagnostic) {
         problem.source_line = without_secrets(&problem.source_line);
         self.problems.borrow_mut().push(problem);

@@ -5,7 +5,7 @@
 //! is ever trimmed.
 
 use super::reader::Section;
-use porchlight_core::Secret;
+use porchlight_core::{Secret, Timestamp};
 use std::ops::Range;
 use std::path::Path;
 use toml::de::DeValue;
@@ -18,7 +18,7 @@ pub struct SecretSource<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
-const FORMS: &str = "write \"…\", { env = \"NAME\" } or { file = \"path\" }";
+const FORMS: &str = "write \"…\", { env = \"NAME\" }, { file = \"path\" } or { value = \"…\" }; `name` and `until` may stand beside it";
 
 impl SecretSource<'_> {
     /// The secret under `key`, called `name` in records; `None` when absent or wrong (then noted).
@@ -68,8 +68,11 @@ impl SecretSource<'_> {
         };
         let (bytes, origin) = match value {
             DeValue::String(text) => (text.as_bytes().to_vec(), String::new()),
-            DeValue::Table(table) if table.len() == 1 => {
-                let (form, value) = table.iter().next()?;
+            DeValue::Table(table) => {
+                let forms = || table.iter().filter(|(form, _)| !is_about(form.get_ref()));
+                let (Some((form, value)), None) = (forms().next(), forms().nth(1)) else {
+                    return fail(format!("`{key}` is no secret"), FORMS);
+                };
                 let Some(from) = value.get_ref().as_str() else {
                     return fail(format!("`{key}`: this is no text"), FORMS);
                 };
@@ -93,18 +96,65 @@ impl SecretSource<'_> {
                             return fail(message, "the path is relative to the home folder");
                         }
                     },
+                    "value" => (from.as_bytes().to_vec(), String::new()),
                     other => return fail(format!("a secret can't come from `{other}`"), FORMS),
                 }
             }
             _ => return fail(format!("`{key}` is no secret"), FORMS),
         };
+        let (name, until) = match about(value) {
+            Ok((given, until)) => (given.unwrap_or_else(|| name.to_owned()), until),
+            Err(message) => return fail(message, FORMS),
+        };
         let secret = Secret::new(name, bytes);
+        let secret = match until {
+            Some(until) => secret.good_until(until),
+            None => secret,
+        };
         if secret.is_blank() {
             let message = format!("`{key}` is blank{origin}, which would prove nothing");
             return fail(message, "paste the secret that the sender uses");
         }
         Some(secret)
     }
+}
+
+/// What may stand beside a secret: what records call it, and when it ends.
+fn is_about(key: &str) -> bool {
+    matches!(key, "name" | "until")
+}
+
+fn about(value: &DeValue<'_>) -> Result<(Option<String>, Option<Timestamp>), String> {
+    let DeValue::Table(table) = value else {
+        return Ok((None, None));
+    };
+    let name = match table.get("name").map(|name| name.get_ref()) {
+        None => None,
+        Some(DeValue::String(name)) if !name.trim().is_empty() && name.len() <= 64 => {
+            Some(name.to_string())
+        }
+        Some(_) => return Err("a secret's `name` is a text of 1 to 64 bytes".to_owned()),
+    };
+    let until = match table.get("until").map(|until| until.get_ref()) {
+        None => None,
+        Some(DeValue::String(text)) => Some(text.to_string()),
+        Some(DeValue::Datetime(moment)) => Some(moment.to_string()),
+        Some(_) => Some(String::new()),
+    };
+    let until = until.map(|text| {
+        // A date alone is its first moment in UTC; without an offset there is no one moment.
+        let whole = if text.len() == 10 {
+            format!("{text}T00:00:00Z")
+        } else {
+            text.clone()
+        };
+        Timestamp::parse_rfc3339(&whole).ok_or_else(|| {
+            format!(
+                "`until = {text}` is no moment; write \"2026-12-31\" or \"2026-12-31T23:00:00Z\""
+            )
+        })
+    });
+    Ok((name, until.transpose()?))
 }
 
 fn without_final_newline(mut bytes: Vec<u8>) -> Vec<u8> {

@@ -3,64 +3,59 @@
 //! A webhook without a secret is a mistake unless `proof = "none"` is written out. Every field of
 //! the preset can be overridden; the result is checked as a preset is, and its secrets with it.
 
+use super::agreement::{self, Agreement};
+use super::guards;
 use super::reader::Section;
+use super::schemes::{self, Schemes};
 use super::secret::SecretSource;
 use super::values::{quoted_list, to_toml};
 use porchlight_core::Secret;
 use porchlight_core::diagnostic::nearest;
-use porchlight_source::webhook::DEFAULT_TTL;
-use porchlight_source::{DedupPolicy, Preset, Webhook};
-use std::sync::Arc;
+use porchlight_source::{Preset, Webhook};
+use std::path::Path;
+use toml::de::DeValue;
 
-/// The largest body unless said otherwise: XProtect analytics events carry pictures in their JSON.
-const MAX_BODY: u64 = 16 << 20;
 /// The fields of a preset that a webhook may override.
 const OVERRIDES: [&str; 5] = ["scheme", "event", "facts", "body", "success_status"];
 
 /// Reads all webhooks of the file, noting every mistake.
 pub fn read(root: &Section<'_>, secrets: &SecretSource<'_>) -> Vec<Webhook> {
+    let schemes = Schemes::read(root, secrets.home);
     let named = root.named_sections("webhook");
     named
         .into_iter()
-        .filter_map(|(name, section)| read_one(name, section, secrets))
+        .filter_map(|(name, section)| read_one(name, section, secrets, &schemes))
         .collect()
 }
 
-fn read_one(name: &str, section: Section<'_>, source: &SecretSource<'_>) -> Option<Webhook> {
+fn read_one(
+    name: &str,
+    section: Section<'_>,
+    source: &SecretSource<'_>,
+    schemes: &Schemes,
+) -> Option<Webhook> {
     check_name(name, &section);
     let secrets = read_secrets(&section, source);
-    let max_body = section.size("max_body").unwrap_or(MAX_BODY);
-    let dedup = section.word("dedup", &["id", "content", "off"]);
-    let proof = section.word("proof", &["none"]);
-    let mut overrides = toml::Table::new();
-    for key in OVERRIDES {
-        if let Some(value) = section.value(key) {
-            overrides.insert(key.to_owned(), to_toml(value.get_ref()));
-        }
-    }
-    if proof.is_some() {
-        let none = toml::Table::from_iter([("proof".to_owned(), toml::Value::from("none"))]);
-        overrides.insert("scheme".to_owned(), none.into());
-    }
-    let preset = read_preset(&section, &overrides);
+    let max_body = section.size("max_body").unwrap_or(Webhook::MAX_BODY);
+    let agreed = agreement::read(&section, source);
+    let preset = read_preset(&section, schemes, source.home);
+    let guards = guards::read(&section, name, preset.as_ref());
+    let dedup = guards::read_dedup(&section, preset.as_ref());
     let ready = match (preset, secrets) {
-        (Some(preset), Ok(secrets)) => check_secrets(&section, preset, secrets),
+        (Some(preset), Ok(secrets)) => check_secrets(&section, preset, secrets, agreed),
         _ => None,
     };
     section.finish();
-    let (preset, secrets) = ready?;
-    let dedup = match dedup {
-        Some("id") => DedupPolicy::Id { ttl: DEFAULT_TTL },
-        Some("content") => DedupPolicy::Content { ttl: DEFAULT_TTL },
-        Some(_) => DedupPolicy::Off,
-        None => preset.dedup,
-    };
+    let (preset, secrets, agreed) = ready?;
     Some(Webhook {
-        name: name.to_owned(),
-        preset: Arc::new(preset),
-        secrets,
         max_body,
         dedup,
+        guards,
+        test_key: agreed.test_key,
+        verify_token: agreed.verify_token,
+        topics: agreed.topics,
+        url: agreed.url,
+        ..Webhook::new(name, preset, secrets)
     })
 }
 
@@ -94,55 +89,119 @@ fn read_secrets(section: &Section<'_>, source: &SecretSource<'_>) -> Result<Vec<
     Ok(secrets)
 }
 
-fn read_preset(section: &Section<'_>, overrides: &toml::Table) -> Option<Preset> {
-    let name = section.required_text("preset", "\"xprotect\"")?;
-    let Some(preset) = Preset::named(name) else {
-        let known: Vec<&str> = Preset::all()
-            .iter()
-            .map(|preset| preset.name.as_str())
-            .collect();
-        let help = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("there are {}", quoted_list(&known)),
-        };
-        let span = section
-            .value("preset")
-            .map_or(section.span(), |value| value.span());
-        section
-            .source()
-            .error(span, format!("there is no preset \"{name}\""), help);
-        return None;
+/// The preset with everything that the webhook's table changes about it.
+fn read_preset(section: &Section<'_>, schemes: &Schemes, home: &Path) -> Option<Preset> {
+    let own = match section.value("scheme").map(|value| value.get_ref()) {
+        Some(DeValue::String(name)) => Some(named_scheme(section, schemes, name)?),
+        _ => None,
     };
-    match preset.with(overrides) {
-        Ok(preset) => Some(preset),
-        Err(message) => {
-            let first = OVERRIDES.iter().find_map(|key| section.key_span(key));
-            let help = "see docs/presets.md for the fields of a scheme";
-            section
-                .source()
-                .error(first.unwrap_or(section.span()), message, help);
-            None
+    let preset = match (&own, section.value("preset")) {
+        (Some(_), None) => Preset::named(schemes::GENERIC)?,
+        _ => named_preset(section)?,
+    };
+    let complain = |key: &str, message: String| {
+        let help = "see docs/presets.md for the fields of a scheme";
+        let span = section.key_span(key).unwrap_or(section.span());
+        section.source().error(span, message, help);
+    };
+    let preset = match own {
+        Some(table) => preset
+            .with_scheme(table)
+            .map_err(|message| complain("scheme", message))
+            .ok()?,
+        None => preset.clone(),
+    };
+    let mut overrides = toml::Table::new();
+    for key in OVERRIDES {
+        match section.value(key).map(|value| to_toml(value.get_ref())) {
+            None | Some(toml::Value::String(_)) if key == "scheme" => {}
+            None => {}
+            Some(toml::Value::Table(mut table)) => {
+                if let Err(message) = schemes::read_files(&mut table, home) {
+                    complain(key, message);
+                    return None;
+                }
+                overrides.insert(key.to_owned(), table.into());
+            }
+            Some(value) => _ = overrides.insert(key.to_owned(), value),
         }
     }
+    if section.word("proof", &["none"]).is_some() {
+        let none = toml::Table::from_iter([("proof".to_owned(), toml::Value::from("none"))]);
+        overrides.insert("scheme".to_owned(), none.into());
+    }
+    let first = OVERRIDES.iter().find(|key| section.key_span(key).is_some());
+    let first = first.copied().unwrap_or("preset");
+    preset
+        .with(&overrides)
+        .map_err(|message| complain(first, message))
+        .ok()
 }
 
+fn named_scheme(section: &Section<'_>, schemes: &Schemes, name: &str) -> Option<toml::Table> {
+    if let Some(found) = schemes.named(name) {
+        // A broken one was complained of where it is written.
+        return found.cloned();
+    }
+    let help = match nearest(name, schemes.names()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("write it as [scheme.{name}]"),
+    };
+    let span = section
+        .value("scheme")
+        .map_or(section.span(), |value| value.span());
+    section
+        .source()
+        .error(span, format!("there is no [scheme.{name}]"), help);
+    None
+}
+
+fn named_preset(section: &Section<'_>) -> Option<&'static Preset> {
+    let name = section.required_text("preset", "\"xprotect\"")?;
+    if let Some(preset) = Preset::named(name) {
+        return Some(preset);
+    }
+    let known: Vec<&str> = Preset::all()
+        .iter()
+        .map(|preset| preset.name.as_str())
+        .collect();
+    let help = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("there are {}", quoted_list(&known)),
+    };
+    let span = section
+        .value("preset")
+        .map_or(section.span(), |value| value.span());
+    section
+        .source()
+        .error(span, format!("there is no preset \"{name}\""), help);
+    None
+}
+
+/// Secrets that fit the scheme, the public half of the test key among them.
 fn check_secrets(
     section: &Section<'_>,
     preset: Preset,
-    secrets: Vec<Secret>,
-) -> Option<(Preset, Vec<Secret>)> {
-    match preset.scheme.check(&secrets) {
-        Ok(()) => Some((preset, secrets)),
-        Err(message) => {
-            let key = section
-                .key_span("secret")
-                .or_else(|| section.key_span("secrets"));
-            let help = "add secret = \"…\", { env = \"NAME\" } or { file = \"path\" }; where the sender can't prove itself, proof = \"none\"";
-            let message = format!("{}: {message}", section.title());
-            section
-                .source()
-                .error(key.unwrap_or(section.span()), message, help);
-            None
+    mut secrets: Vec<Secret>,
+    agreed: Agreement,
+) -> Option<(Preset, Vec<Secret>, Agreement)> {
+    agreement::check(section, &preset.scheme, &agreed);
+    if let Some(key) = &agreed.test_key {
+        match agreement::public_half(section, &preset.scheme, key) {
+            Some(public) => secrets.push(public),
+            None => return None,
         }
     }
+    let Err(message) = preset.scheme.check(&secrets) else {
+        return Some((preset, secrets, agreed));
+    };
+    let key = section
+        .key_span("secret")
+        .or_else(|| section.key_span("secrets"));
+    let help = "add secret = \"…\", { env = \"NAME\" } or { file = \"path\" }; where the sender can't prove itself, proof = \"none\"";
+    let message = format!("{}: {message}", section.title());
+    section
+        .source()
+        .error(key.unwrap_or(section.span()), message, help);
+    None
 }

@@ -15,15 +15,22 @@ pub(super) enum Answer {
     /// It is on disk.
     Stored { status: StatusCode, event: EventId },
     /// It was on disk already, as this event.
-    Duplicate { status: StatusCode, event: EventId },
+    Duplicate {
+        status: StatusCode,
+        event: EventId,
+        /// What was the same: `id` or `content`.
+        by: &'static str,
+    },
     /// The proof did not hold.
     ProofFailed { status: StatusCode },
     /// A web page posted to a webhook that asks for no proof.
     FromBrowser,
+    /// The sender stands in none of the networks that may send.
+    NotAllowed,
     /// No such webhook, or no such path.
     UnknownPath,
-    /// Not a POST.
-    WrongMethod,
+    /// Not a method that the webhook takes; the value of `Allow`.
+    WrongMethod(String),
     /// The body is not what its type says. The reason quotes nothing of it.
     Unusable(String),
     /// The request is not framed as HTTP demands.
@@ -34,6 +41,12 @@ pub(super) enum Answer {
     TooLarge,
     /// This address failed to prove itself too often.
     TooManyFailures(Duration),
+    /// This address sent too much.
+    TooManyFromAddress(Duration),
+    /// The webhook got too much.
+    TooMany(Duration),
+    /// There is no memory for the body now.
+    NoRoom(Duration),
     /// It cannot be stored now.
     Unavailable(Duration),
     /// We made a mistake.
@@ -48,10 +61,16 @@ impl Answer {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         match self {
-            Self::WrongMethod => {
-                headers.insert(ALLOW, HeaderValue::from_static("POST"));
+            Self::WrongMethod(allowed) => {
+                if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+                    headers.insert(ALLOW, allowed);
+                }
             }
-            Self::TooManyFailures(wait) | Self::Unavailable(wait) => {
+            Self::TooManyFailures(wait)
+            | Self::TooManyFromAddress(wait)
+            | Self::TooMany(wait)
+            | Self::NoRoom(wait)
+            | Self::Unavailable(wait) => {
                 let seconds = wait.as_millis().div_ceil(1000).clamp(1, 3600) as u64;
                 headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
             }
@@ -60,11 +79,59 @@ impl Answer {
         response
     }
 
+    /// The status line's number.
+    pub(super) fn status(&self) -> StatusCode {
+        self.content().0
+    }
+
+    /// One word for records, events and metrics. A failed proof has more precise ones of its own.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Stored { .. } => "stored",
+            Self::Duplicate { .. } => "duplicate",
+            Self::ProofFailed { .. } => "proof_failed",
+            Self::FromBrowser => "browser",
+            Self::NotAllowed => "not_allowed",
+            Self::UnknownPath => "unknown",
+            Self::WrongMethod(_) => "method",
+            Self::Unusable(_) => "unusable",
+            Self::Malformed => "malformed_request",
+            Self::TooSlow => "too_slow",
+            Self::TooLarge => "too_large",
+            Self::TooManyFailures(_) => "too_many_failures",
+            Self::TooManyFromAddress(_) => "rate_per_address",
+            Self::TooMany(_) => "rate",
+            Self::NoRoom(_) => "no_room",
+            Self::Unavailable(_) => "unavailable",
+            Self::Broken => "broken",
+        }
+    }
+
+    /// Why, in one line for the people of the house.
+    pub(super) fn reason(&self) -> String {
+        let text = match self {
+            Self::Unusable(reason) => return format!("body unusable: {reason}"),
+            Self::NotAllowed => "the sender is in none of the networks of `allow`",
+            Self::WrongMethod(allowed) => return format!("only {allowed} is taken here"),
+            Self::FromBrowser => "a browser or a web page sent it",
+            Self::TooManyFailures(_) => "too many failed proofs from this address",
+            Self::TooManyFromAddress(_) => "more than `rate_per_address` allows",
+            Self::TooMany(_) => "more than the webhook's `rate` allows",
+            Self::TooLarge => "the body is larger than the webhook takes",
+            Self::TooSlow => "the body took too long",
+            Self::NoRoom(_) => "other large bodies fill the memory",
+            Self::Malformed => "the request is not framed as HTTP demands",
+            _ => self.code(),
+        };
+        text.to_owned()
+    }
+
     fn content(&self) -> (StatusCode, String) {
         let (status, error) = match self {
             Self::Stored { status, event } => return (*status, format!(r#"{{"event":{event}}}"#)),
-            Self::Duplicate { status, event } => {
-                return (*status, format!(r#"{{"event":{event},"duplicate":true}}"#));
+            Self::Duplicate { status, event, by } => {
+                let body = format!(r#"{{"event":{event},"duplicate":true,"by":"{by}"}}"#);
+                return (*status, body);
             }
             Self::Unusable(reason) => {
                 let body = serde_json::json!({ "error": reason });
@@ -76,12 +143,16 @@ impl Answer {
                 "web pages may not send to this webhook",
             ),
             Self::UnknownPath => (StatusCode::NOT_FOUND, "not found"),
-            Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "send a POST"),
+            Self::NotAllowed => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::WrongMethod(_) => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             Self::Malformed => (StatusCode::BAD_REQUEST, "malformed request"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
             Self::TooManyFailures(_) => (StatusCode::TOO_MANY_REQUESTS, "too many failed proofs"),
-            Self::Unavailable(_) => (
+            Self::TooManyFromAddress(_) | Self::TooMany(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too many requests")
+            }
+            Self::NoRoom(_) | Self::Unavailable(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "cannot store now, try again",
             ),
@@ -106,6 +177,7 @@ mod tests {
             Answer::Duplicate {
                 status: ok,
                 event: 7,
+                by: "id",
             },
             Answer::Unusable("no \"JSON\"\n".into()),
             Answer::FromBrowser,

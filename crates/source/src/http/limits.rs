@@ -25,8 +25,23 @@ pub struct ServeLimits {
     pub failures_per_minute: u32,
     /// How long requests under way may go on after `stop`.
     pub drain: Duration,
-    /// Whose `X-Forwarded-For` is believed. Empty: nobody's.
+    /// Whose word about the sender's address is believed. Empty: nobody's.
     pub proxies: Vec<Network>,
+    /// In which header these say it.
+    pub forwarding: Forwarding,
+}
+
+/// The header in which a trusted proxy names the sender.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Forwarding {
+    /// `X-Forwarded-For`; `Forwarded` where that is missing.
+    #[default]
+    Either,
+    /// `X-Forwarded-For` only.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239) only: for a proxy that passes on an `X-Forwarded-For` which the
+    /// sender wrote itself.
+    Forwarded,
 }
 
 impl ServeLimits {
@@ -50,6 +65,7 @@ impl Default for ServeLimits {
             failures_per_minute: 60,
             drain: Duration::from_secs(10),
             proxies: Vec::new(),
+            forwarding: Forwarding::default(),
         }
     }
 }

@@ -4,27 +4,25 @@
 
 use super::answer::Answer;
 use super::failures::Failures;
-use super::quiet::Quiet;
+use super::hook::{Hook, Memory};
+use super::refusals::{About, Refusals};
+use crate::dedup::{self, Sameness};
 use crate::{Webhook, decode};
 use http::StatusCode;
-use porchlight_core::{Event, Timestamp};
-use porchlight_journal::{Appended, Journal};
-use porchlight_verify::{Delivery, Rejected, Verified, verify};
-use std::collections::{HashMap, VecDeque};
+use porchlight_core::{Event, NewEvent, Timestamp};
+use porchlight_journal::{Appended, Journal, NewRefusal, SecretUse};
+use porchlight_verify::{Delivery, Rejected};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-/// Bodies up to this size are proved on the spot: hashing 64 KiB takes some 50 µs, less than
-/// handing it to another thread and back under load.
-const PROVE_ON_THE_SPOT: usize = 64 * 1024;
-
-/// Refusals remembered for people who ask why nothing came in.
-const REFUSALS: usize = 100;
+/// How the host's own event types begin. No webhook can make one.
+const OWN_TYPES: &str = "porchlight.";
 
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-type OnStored = Arc<dyn Fn(Arc<Event>) + Send + Sync>;
+pub(super) type OnStored = Arc<dyn Fn(Arc<Event>) + Send + Sync>;
 
 /// Takes deliveries to the journal.
 pub struct Receiver {
@@ -33,15 +31,7 @@ pub struct Receiver {
     stored: OnStored,
     webhooks: RwLock<Arc<HashMap<String, Arc<Hook>>>>,
     counters: Counters,
-    refusals: Mutex<VecDeque<Refusal>>,
-}
-
-/// A webhook, and what is remembered about it while it is served.
-pub(super) struct Hook {
-    pub(super) webhook: Webhook,
-    /// Whether anything proves who sends to it.
-    pub(super) proves: bool,
-    quiet: Quiet,
+    refusals: Refusals,
 }
 
 #[derive(Default)]
@@ -52,6 +42,7 @@ struct Counters {
     refused: AtomicU64,
     unusable: AtomicU64,
     unavailable: AtomicU64,
+    turned_away: AtomicU64,
 }
 
 /// How many deliveries there were since the start, and what became of them. Deliveries under way
@@ -64,27 +55,14 @@ pub struct Counts {
     pub stored: u64,
     /// Deliveries of an event that was on disk already.
     pub duplicates: u64,
-    /// Failed proofs.
+    /// Failed proofs, of complete requests and of those whose head was enough to tell.
     pub refused: u64,
     /// Bodies that were not what their type said.
     pub unusable: u64,
     /// Deliveries that the journal could not take.
     pub unavailable: u64,
-}
-
-/// A delivery that did not become an event, for the local eyes only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// When.
-    pub at: Timestamp,
-    /// The webhook's name.
-    pub webhook: String,
-    /// The sender's address without port; empty when unknown.
-    pub peer: String,
-    /// The status it was answered with.
-    pub status: u16,
-    /// Why, in one line, without secrets.
-    pub reason: String,
+    /// Requests to a known webhook that its guards refused, or whose body never came.
+    pub turned_away: u64,
 }
 
 impl Receiver {
@@ -92,30 +70,27 @@ impl Receiver {
     /// on the path to the answer: it must not block.
     pub fn new(journal: Journal, clock: Clock, stored: OnStored) -> Self {
         Self {
+            refusals: Refusals::new(journal.clone(), Arc::clone(&stored)),
             journal,
             clock,
             stored,
             webhooks: RwLock::default(),
             counters: Counters::default(),
-            refusals: Mutex::default(),
         }
     }
 
-    /// Serves these webhooks from now on, and no others. Requests under way end by the old rules.
+    /// Serves these webhooks from now on, and no others. Requests under way end by the old rules;
+    /// what is remembered about senders stays with the webhook's name.
     pub fn set_webhooks(&self, webhooks: Vec<Webhook>) {
+        let served = self.webhooks.write();
+        let mut served = served.unwrap_or_else(PoisonError::into_inner);
         let hooks = webhooks.into_iter().map(|webhook| {
-            let hook = Hook {
-                proves: webhook.preset.scheme.proves(),
-                quiet: Quiet::default(),
-                webhook,
-            };
-            (hook.webhook.name.clone(), Arc::new(hook))
+            let known = served.get(&webhook.name);
+            let memory = known.map_or_else(Arc::<Memory>::default, |hook| Arc::clone(&hook.memory));
+            let name = webhook.name.clone();
+            (name, Arc::new(Hook::new(webhook, &self.journal, memory)))
         });
-        let hooks = Arc::new(hooks.collect());
-        *self
-            .webhooks
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = hooks;
+        *served = Arc::new(hooks.collect());
     }
 
     /// The counts at this moment.
@@ -128,18 +103,54 @@ impl Receiver {
             refused: read(&self.counters.refused),
             unusable: read(&self.counters.unusable),
             unavailable: read(&self.counters.unavailable),
+            turned_away: read(&self.counters.turned_away),
         }
     }
 
     /// The latest refusals, oldest first, at most a hundred.
-    pub fn refusals(&self) -> Vec<Refusal> {
-        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.iter().cloned().collect()
+    pub fn refusals(&self) -> Vec<NewRefusal> {
+        self.refusals.latest()
+    }
+
+    /// When each secret last proved a delivery since the start, also a repeated one.
+    pub fn secret_uses(&self) -> Vec<SecretUse> {
+        let webhooks = self.webhooks.read().unwrap_or_else(PoisonError::into_inner);
+        let uses = webhooks.iter().flat_map(|(name, hook)| {
+            let uses = hook.memory.uses().into_iter();
+            uses.map(|(secret, at)| SecretUse {
+                webhook: name.clone(),
+                secret,
+                at,
+            })
+        });
+        uses.collect()
     }
 
     pub(super) fn hook(&self, name: &str) -> Option<Arc<Hook>> {
         let webhooks = self.webhooks.read().unwrap_or_else(PoisonError::into_inner);
         webhooks.get(name).cloned()
+    }
+
+    /// Refuses by the head of a request what its body could not mend.
+    pub(super) fn refuse_early(
+        &self,
+        hook: &Hook,
+        head: &Delivery,
+        failures: &Failures,
+    ) -> Option<Answer> {
+        let now = (self.clock)();
+        let rejected = hook.prove_head(head, now).err()?;
+        Some(self.not_proved(&about(hook, head.peer, now), &rejected, failures))
+    }
+
+    /// Notes that a request was turned away, and passes its answer on.
+    pub(super) fn turn_away(&self, hook: &Hook, peer: IpAddr, answer: Answer) -> Answer {
+        count(&self.counters.turned_away);
+        let about = about(hook, Some(peer), (self.clock)());
+        let reason = answer.reason();
+        self.refusals
+            .refused(&about, &answer, answer.code(), &reason);
+        answer
     }
 
     /// Takes a complete delivery to the journal.
@@ -151,117 +162,97 @@ impl Receiver {
     ) -> Answer {
         count(&self.counters.received);
         let received = (self.clock)();
-        let peer = delivery.peer;
-        let preset = &hook.webhook.preset;
-        let verified = match prove(hook, delivery, received).await {
+        let about = about(hook, delivery.peer, received);
+        let verified = match hook.prove(delivery, received).await {
             Ok(verified) => verified,
-            Err(rejected) => {
-                count(&self.counters.refused);
-                if let Some(peer) = peer {
-                    failures.record(super::places::key(peer), Instant::now());
-                }
-                let status = status(preset.scheme.reject_status(), StatusCode::UNAUTHORIZED);
-                self.refuse(hook, peer, received, status, "proof failed", &rejected);
-                return Answer::ProofFailed { status };
-            }
+            Err(rejected) => return self.not_proved(&about, &rejected, failures),
         };
-        let decoded = match decode(&hook.webhook, verified, received).await {
+        if let Some(wait) = hook.count(Instant::now()) {
+            return self.decline(
+                &about,
+                &self.counters.turned_away,
+                Answer::TooMany(wait),
+                None,
+            );
+        }
+        let mut decoded = match decode(&hook.webhook, verified, received).await {
             Ok(decoded) => decoded,
             Err(unusable) => {
-                count(&self.counters.unusable);
-                let status = StatusCode::BAD_REQUEST;
-                self.refuse(hook, peer, received, status, "body unusable", &unusable);
-                return Answer::Unusable(unusable.to_string());
+                let answer = Answer::Unusable(unusable.to_string());
+                return self.decline(&about, &self.counters.unusable, answer, None);
             }
         };
-        let status = status(preset.success_status, StatusCode::OK);
+        keep_own_types(&mut decoded.event);
+        let sameness = dedup::settle(&hook.webhook, &mut decoded);
+        let status = status(hook.webhook.preset.success_status, StatusCode::OK);
         let content = decoded.event.clone();
-        match self
+        let appended = hook
             .journal
-            .append(decoded.event, decoded.blobs, decoded.claim)
-            .await
-        {
+            .append(decoded.event, decoded.blobs, decoded.claim);
+        match appended.await {
             Ok(Appended::Stored(id)) => {
                 count(&self.counters.stored);
                 (self.stored)(Arc::new(Event { id, content }));
                 Answer::Stored { status, event: id }
             }
-            Ok(Appended::Duplicate(id)) => {
-                count(&self.counters.duplicates);
-                Answer::Duplicate { status, event: id }
-            }
+            Ok(Appended::Duplicate(id)) => self.repeated(&about, status, id, &sameness),
             Err(unavailable) => {
-                count(&self.counters.unavailable);
-                let told = StatusCode::SERVICE_UNAVAILABLE;
-                self.refuse(
-                    hook,
-                    peer,
-                    received,
-                    told,
-                    "journal unavailable",
-                    &unavailable,
-                );
-                Answer::Unavailable(unavailable.retry_after)
+                let answer = Answer::Unavailable(unavailable.retry_after);
+                let why = format!("journal unavailable: {unavailable}");
+                self.decline(&about, &self.counters.unavailable, answer, Some(&why))
             }
         }
     }
 
-    fn refuse(
-        &self,
-        hook: &Hook,
-        peer: Option<IpAddr>,
-        at: Timestamp,
-        status: StatusCode,
-        what: &'static str,
-        why: &dyn std::fmt::Display,
-    ) {
-        let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
-        let webhook = hook.webhook.name.as_str();
-        let reason = format!("{what}: {why}");
-        if let Some(unsaid) = hook.quiet.may_speak(Instant::now()) {
-            tracing::warn!(
-                webhook,
-                peer,
-                reason,
-                status = status.as_u16(),
-                unsaid,
-                "delivery refused"
-            );
-        }
-        let refusal = Refusal {
-            at,
-            webhook: webhook.to_owned(),
-            peer,
-            status: status.as_u16(),
-            reason,
+    fn repeated(&self, about: &About<'_>, status: StatusCode, event: u64, by: &Sameness) -> Answer {
+        count(&self.counters.duplicates);
+        let answer = Answer::Duplicate {
+            status,
+            event,
+            by: by.word(),
         };
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        if refusals.len() >= REFUSALS {
-            refusals.pop_front();
+        self.refusals.repeated(about, &answer, event, by);
+        answer
+    }
+
+    fn not_proved(&self, about: &About<'_>, rejected: &Rejected, failures: &Failures) -> Answer {
+        count(&self.counters.refused);
+        if let Some(peer) = about.peer {
+            failures.record(super::places::key(peer), Instant::now());
         }
-        refusals.push_back(refusal);
+        let wanted = about.hook.webhook.preset.scheme.reject_status();
+        let answer = Answer::ProofFailed {
+            status: status(wanted, StatusCode::UNAUTHORIZED),
+        };
+        let reason = format!("proof failed: {rejected}");
+        self.refusals
+            .refused(about, &answer, rejected.code(), &reason);
+        answer
+    }
+
+    fn decline(
+        &self,
+        about: &About<'_>,
+        counter: &AtomicU64,
+        answer: Answer,
+        why: Option<&str>,
+    ) -> Answer {
+        count(counter);
+        let reason = why.map_or_else(|| answer.reason(), str::to_owned);
+        self.refusals
+            .refused(about, &answer, answer.code(), &reason);
+        answer
     }
 }
 
-async fn prove(hook: &Arc<Hook>, delivery: Delivery, now: Timestamp) -> Result<Verified, Rejected> {
-    fn check(hook: &Hook, delivery: Delivery, now: Timestamp) -> Result<Verified, Rejected> {
-        let preset = &hook.webhook.preset;
-        verify(
-            &preset.scheme,
-            &preset.name,
-            &hook.webhook.secrets,
-            delivery,
-            now,
-        )
-    }
-    if delivery.body.len() <= PROVE_ON_THE_SPOT {
-        return check(hook, delivery, now);
-    }
-    let prover = Arc::clone(hook);
-    match tokio::task::spawn_blocking(move || check(&prover, delivery, now)).await {
-        Ok(result) => result,
-        // Nothing cancels it, so it panicked: let the panic end this delivery, as it would on the spot.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+fn about(hook: &Hook, peer: Option<IpAddr>, at: Timestamp) -> About<'_> {
+    About { hook, peer, at }
+}
+
+/// A type that only the host makes gets another name when a sender chose it.
+fn keep_own_types(event: &mut NewEvent) {
+    if event.kind.starts_with(OWN_TYPES) {
+        event.kind.insert_str(0, "webhook.");
     }
 }
 

@@ -1,23 +1,25 @@
-//! Which request goes where: `POST /webhook/{name}` and `GET /healthz`.
+//! Which request goes where: `/webhook/{name}` and `GET /healthz`.
 //!
 //! Everything that can be refused without the body is refused before it is read. The query of a
 //! webhook may hold its token, so no line of log contains it.
 
+use super::admit::admit;
 use super::answer::Answer;
 use super::body::{BodyError, Room, read};
 use super::failures::Failures;
+use super::hook::Hook;
 use super::limits::ServeLimits;
 use super::origin;
-use super::places::{Connection, Phase, key};
-use super::receiver::{Hook, Receiver};
-use bytes::Buf;
+use super::places::{Connection, Phase};
+use super::receiver::Receiver;
+use bytes::{Buf, Bytes};
 use futures_util::Stream;
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method};
 use porchlight_verify::Delivery;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use warp::path::Tail;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
@@ -104,65 +106,63 @@ impl Porch {
         sender: IpAddr,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Answer {
-        head.connection.enter(Phase::Body);
+        let connection = head.connection;
         let announced = announced(&head.headers);
-        let cap = hook.webhook.max_body;
-        let body = read(body, announced, cap, &self.limits, &self.room).await;
-        head.connection.enter(Phase::Work);
+        let mut delivery = Delivery {
+            method: head.method,
+            url: target(head.name.as_str(), &head.query),
+            query: head.query,
+            headers: head.headers,
+            body: Bytes::new(),
+            peer: Some(sender),
+            max_inflated: hook.max_inflated(),
+            ..Delivery::default()
+        };
+        if let Some(answer) = self.receiver.refuse_early(&hook, &delivery, &self.failures) {
+            connection.answer_early();
+            return answer;
+        }
+        connection.enter(Phase::Body);
+        let body = read(body, announced, hook.cap, &self.limits, &self.room).await;
+        connection.enter(Phase::Work);
         let body = match body {
             // A connection that was told to leave cuts its body off without a word.
-            Ok(_) if head.connection.told_to_leave() => Err(BodyError::Broken),
+            Ok(_) if connection.told_to_leave() => Err(BodyError::Broken),
             other => other,
         };
         let body = match body {
             Ok(body) => body,
             Err(error) => {
-                head.connection.answer_early();
-                return match error {
+                connection.answer_early();
+                let answer = match error {
                     BodyError::TooLarge => Answer::TooLarge,
                     BodyError::TooSlow => Answer::TooSlow,
                     BodyError::Broken => Answer::Malformed,
-                    BodyError::NoRoom => Answer::Unavailable(Duration::from_secs(1)),
+                    BodyError::NoRoom => Answer::NoRoom(Duration::from_secs(1)),
                 };
+                return self.receiver.turn_away(&hook, sender, answer);
             }
         };
-        let delivery = Delivery {
-            method: head.method,
-            url: target(head.name.as_str(), &head.query),
-            query: head.query,
-            headers: head.headers,
-            body: body.bytes,
-            peer: Some(sender),
-            max_inflated: hook.webhook.max_body,
-            ..Delivery::default()
-        };
+        delivery.body = body.bytes;
         let answer = self.receiver.take(&hook, delivery, &self.failures).await;
         drop(body.share);
         answer
     }
 
-    /// Says all that can be said without the body; otherwise, whose it is and who sends it.
+    /// Says all that can be said by the head; otherwise, whose it is and who sends it.
     fn admit(&self, head: &Head) -> Result<(Arc<Hook>, IpAddr), Answer> {
         let hook = self.receiver.hook(head.name.as_str());
         let hook = hook.ok_or(Answer::UnknownPath)?;
-        if head.method != Method::POST {
-            return Err(Answer::WrongMethod);
+        let sender = origin::sender(
+            head.connection.peer.ip(),
+            &head.headers,
+            &self.limits.proxies,
+            self.limits.forwarding,
+        );
+        match admit(&hook, sender, &head.method, &head.headers, &self.failures) {
+            Ok(()) => Ok((hook, sender)),
+            Err(answer) => Err(self.receiver.turn_away(&hook, sender, answer)),
         }
-        let peer = head.connection.peer.ip();
-        let sender = origin::sender(peer, &head.headers, &self.limits.proxies);
-        if let Some(wait) = self.failures.wait(key(sender), Instant::now()) {
-            return Err(Answer::TooManyFailures(wait));
-        }
-        if !hook.proves && origin::from_browser(&head.headers) {
-            return Err(Answer::FromBrowser);
-        }
-        // hyper undoes `chunked` and would hand on whatever other coding lies beneath it as the body.
-        let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
-        let plain = codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
-        if !plain {
-            return Err(Answer::Malformed);
-        }
-        Ok((hook, sender))
     }
 }
 

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use porchlight_core::{Secret, Timestamp};
 use porchlight_source::{Decoded, Preset, Unusable, Webhook, decode};
 use porchlight_verify::{Delivery, verify};
-use std::sync::Arc;
 
 /// A file of the payload set.
 pub fn payload(file: &str) -> Vec<u8> {
@@ -89,13 +88,7 @@ pub fn open(preset: &str) -> Webhook {
 }
 
 fn hook(preset: Preset, secrets: Vec<Secret>) -> Webhook {
-    Webhook {
-        name: "porch".into(),
-        dedup: preset.dedup,
-        preset: Arc::new(preset),
-        secrets,
-        max_body: 16 << 20,
-    }
+    Webhook::new("porch", preset, secrets)
 }
 
 /// Proof, which must hold, then decoding.

@@ -138,11 +138,8 @@ impl House {
 
 fn webhooks() -> Vec<Webhook> {
     let webhook = |name: &str, preset: Preset, secrets, max_body| Webhook {
-        name: name.into(),
-        dedup: preset.dedup,
-        preset: Arc::new(preset),
-        secrets,
         max_body,
+        ..Webhook::new(name, preset, secrets)
     };
     let hmac = || Preset::named("hmac").unwrap().clone();
     let none = "[scheme]\nproof = \"none\"".parse().unwrap();

@@ -44,7 +44,10 @@ fn check(
             Ok(())
         }
         Method::Jwt(_) => whole(),
-        Method::Signed(signed) => signed::precheck(signed, scheme.own_secrets(secrets), head, now),
+        Method::Signed(signed) => {
+            let own = scheme.own_secrets(secrets);
+            signed::precheck(signed, own.filter(|secret| secret.is_live(now)), head, now)
+        }
         Method::HttpSig(signature) => httpsig::precheck(signature, head, now),
         Method::All(parts) => {
             let own: Vec<Secret> = scheme.own_secrets(secrets).cloned().collect();
