@@ -142,7 +142,7 @@ fn answers_follow_the_table() {
         413
     );
     let chunked = format!(
-        "POST /webhook/gate HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+        "POST /webhook/gate HTTP/1.1\r\nHost: a\r\nX-Signature: 00\r\nTransfer-Encoding: chunked\r\n\r\n{}",
         "1000\r\n".to_owned() + &"x".repeat(4096) + "\r\n"
     );
     let mut stream = connect(house.address).expect("connect");

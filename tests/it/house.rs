@@ -66,10 +66,21 @@ impl House {
 
     /// Starts the program with this home folder.
     pub fn start_at(&mut self, home: PathBuf) {
-        assert!(self.child.is_none(), "it still runs");
-        let mut child = Command::new(PROGRAM)
+        let mut command = Command::new(PROGRAM);
+        command
             .args(["run", "--listen", "127.0.0.1:0", "--home"])
-            .arg(home)
+            .arg(home);
+        self.start_as(command);
+        self.address = eventually("the program says where it listens", || {
+            self.listens_on("http://")?.parse().ok()
+        });
+        self.wait_until_said("ready");
+    }
+
+    /// Starts the program by this command, and waits for nothing.
+    pub fn start_as(&mut self, mut command: Command) {
+        assert!(self.child.is_none(), "it still runs");
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .env_remove("PORCHLIGHT_LOG")
@@ -85,17 +96,20 @@ impl House {
         });
         self.child = Some(child);
         self.said = said;
-        self.address = eventually("the program says where it listens", || {
-            let said = self.said();
-            let line = said.iter().find(|line| line.contains("listens on http://"));
-            assert!(
-                self.is_running() || line.is_some(),
-                "the program ended: {}",
-                said.join("\n")
-            );
-            line?.rsplit("http://").next()?.trim().parse().ok()
-        });
-        self.wait_until_said("ready");
+    }
+
+    /// What follows `listens on` and this scheme.
+    pub fn listens_on(&self, scheme: &str) -> Option<String> {
+        let said = self.said();
+        let line = said
+            .iter()
+            .find_map(|line| line.split_once(&format!("listens on {scheme}")));
+        assert!(
+            self.is_running() || line.is_some(),
+            "the program ended: {}",
+            said.join("\n")
+        );
+        Some(line?.1.trim().to_owned())
     }
 
     /// What the program has said on standard error since it was started.

@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
 mod behind;
+mod bodies;
 mod cli;
 mod config;
 mod crash;
@@ -18,5 +19,7 @@ mod http;
 mod layering;
 mod overload;
 mod payloads;
+mod refused;
 mod reload;
 mod scripts;
+mod tls;

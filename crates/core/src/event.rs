@@ -101,9 +101,9 @@ impl Event {
     ///
     /// `data` that is no JSON any more (which the receiver excludes) is given as a string.
     pub fn to_cloudevent(&self) -> serde_json::Value {
-        let data = serde_json::from_slice(&self.data).unwrap_or_else(|_| {
-            serde_json::Value::String(String::from_utf8_lossy(&self.data).into_owned())
-        });
+        let text = String::from_utf8_lossy(&self.data);
+        let data = crate::json::parse(&text)
+            .unwrap_or_else(|_| serde_json::Value::String(text.into_owned()));
         let mut object = serde_json::json!({
             "specversion": "1.0",
             "id": self.id.to_string(),

@@ -7,6 +7,7 @@
 pub mod action;
 pub mod diagnostic;
 pub mod event;
+pub mod json;
 pub mod network;
 pub mod pattern;
 pub mod run;

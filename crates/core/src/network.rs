@@ -11,6 +11,13 @@ pub struct Network {
 }
 
 impl Network {
+    /// The network that holds this address alone.
+    pub fn of(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let prefix = if address.is_ipv4() { 32 } else { 128 };
+        Self { address, prefix }
+    }
+
     /// Whether the address lies in this network. An IPv4 address in IPv6 clothes counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

@@ -33,6 +33,7 @@ fn first_action(committed: &Committed) -> ActionId {
 /// What the operation's caller is told once the batch is on disk.
 pub(crate) enum Answer {
     Appended(Appended),
+    AllAppended(Vec<Appended>),
     Committed(Committed),
     Done,
 }
@@ -50,6 +51,12 @@ impl Batch<'_> {
     pub(crate) fn apply(&mut self, op: &Op) -> Result<Answer> {
         match op {
             Op::Append { event, blobs, .. } => self.append(event, blobs).map(Answer::Appended),
+            Op::AppendAll { entries, .. } => {
+                let appended = entries
+                    .iter()
+                    .map(|(event, blobs)| self.append(event, blobs));
+                appended.collect::<Result<_>>().map(Answer::AllAppended)
+            }
             Op::Commit { run, .. } => self.commit(run).map(Answer::Committed),
             Op::Finish(event) => self.finish(*event).map(|()| Answer::Done),
             Op::Refused(refusal) => {

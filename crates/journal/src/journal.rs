@@ -172,6 +172,22 @@ impl Journal {
         .await
     }
 
+    /// Stores several events in one commit, all of them or none; each has its own claim, so that
+    /// some may be duplicates, also of each other. One answer per entry, in their order.
+    ///
+    /// # Errors
+    /// Nothing was stored, for the reasons of [`Journal::append`].
+    pub async fn append_all(
+        &self,
+        entries: Vec<(NewEvent, Vec<Blob>, Option<Claim>)>,
+    ) -> Result<Vec<Appended>, Unavailable> {
+        let entries = entries
+            .into_iter()
+            .map(|(event, blobs, claim)| (EventRow::new(event, claim), blobs))
+            .collect();
+        self.ask(|reply| Op::AppendAll { entries, reply }).await
+    }
+
     /// Stores a run and everything that it decided, in one transaction: its actions, state writes,
     /// waits, cancelled waits, emitted events, and what it ends.
     ///

@@ -29,6 +29,10 @@ pub(crate) enum Op {
         blobs: Vec<Blob>,
         reply: Reply<Appended>,
     },
+    AppendAll {
+        entries: Vec<(EventRow, Vec<Blob>)>,
+        reply: Reply<Vec<Appended>>,
+    },
     Commit {
         run: Box<Prepared>,
         reply: Reply<Committed>,
@@ -54,12 +58,18 @@ pub(crate) enum Op {
 impl Op {
     fn size(&self) -> usize {
         match self {
-            Self::Append { event, blobs, .. } => {
-                event.size() + blobs.iter().map(|blob| blob.bytes.len()).sum::<usize>()
-            }
+            Self::Append { event, blobs, .. } => entry_size(event, blobs),
+            Self::AppendAll { entries, .. } => entries
+                .iter()
+                .map(|(event, blobs)| entry_size(event, blobs))
+                .sum(),
             _ => 0,
         }
     }
+}
+
+fn entry_size(event: &EventRow, blobs: &[Blob]) -> usize {
+    event.size() + blobs.iter().map(|blob| blob.bytes.len()).sum::<usize>()
 }
 
 #[derive(Default)]
@@ -101,7 +111,7 @@ impl Queue {
             return Err(Unavailable::closed());
         }
         let size = op.size();
-        if matches!(op, Op::Append { .. }) {
+        if matches!(op, Op::Append { .. } | Op::AppendAll { .. }) {
             let (mut most, mut most_bytes) = (self.max, MAX_BYTES);
             if priority == Priority::Normal {
                 most -= most / RESERVE;

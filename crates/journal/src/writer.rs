@@ -353,6 +353,9 @@ fn succeed(op: Op, answer: Answer) {
         (Op::Append { reply, .. }, Answer::Appended(appended)) => {
             let _ = reply.send(Ok(appended));
         }
+        (Op::AppendAll { reply, .. }, Answer::AllAppended(appended)) => {
+            let _ = reply.send(Ok(appended));
+        }
         (Op::Commit { reply, .. }, Answer::Committed(committed)) => {
             let _ = reply.send(Ok(committed));
         }
@@ -368,6 +371,7 @@ fn fail(op: Op, unavailable: &Unavailable) {
     let error = unavailable.clone();
     match op {
         Op::Append { reply, .. } => drop(reply.send(Err(error))),
+        Op::AppendAll { reply, .. } => drop(reply.send(Err(error))),
         Op::Commit { reply, .. } => drop(reply.send(Err(error))),
         Op::Settle { reply, .. } | Op::Remember { reply, .. } => drop(reply.send(Err(error))),
         Op::Finish(_) | Op::Refused(_) | Op::Close { .. } => {}

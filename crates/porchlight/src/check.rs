@@ -9,8 +9,10 @@ use crate::home::Home;
 use crate::scripts::Library;
 use crate::{Ending, output};
 use porchlight_core::{ActionError, Diagnostic, Severity};
+use porchlight_journal::{Reader, SecretUse};
 use porchlight_script::watch::scan;
 use porchlight_script::{Host, HostConfig, Limits, State};
+use porchlight_source::Webhook;
 use std::sync::Arc;
 
 /// Checks the home.
@@ -33,11 +35,14 @@ pub fn check(home: &Home, json: bool) -> Ending {
         .filter(|problem| problem.severity == Severity::Error)
         .count();
     if !json {
+        let uses = Uses::read(home);
         for webhook in config.iter().flat_map(|config| &config.webhooks) {
             output::line(&format!(
-                "webhook {}: {}",
+                "webhook {}: {}; {}{}",
                 webhook.name,
-                webhook.preset.scheme.describe()
+                webhook.preset.scheme.describe(),
+                webhook.describe_dedup(),
+                uses.of(webhook)
             ));
         }
         output::line(&format!(
@@ -50,6 +55,38 @@ pub fn check(home: &Home, json: bool) -> Ending {
         Ending::Done
     } else {
         Ending::Mistake
+    }
+}
+
+/// When each secret last proved a delivery, as the journal knows it; nothing without a journal.
+struct Uses(Vec<SecretUse>);
+
+impl Uses {
+    fn read(home: &Home) -> Self {
+        let reader = Reader::open(&home.data());
+        Self(
+            reader
+                .and_then(|reader| reader.secret_uses())
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Where there are several secrets, which of them is still in use tells when a rotation is over.
+    fn of(&self, webhook: &Webhook) -> String {
+        if webhook.secrets.len() < 2 {
+            return String::new();
+        }
+        let each = webhook.secrets.iter().map(|secret| {
+            let used = self
+                .0
+                .iter()
+                .find(|used| used.webhook == webhook.name && used.secret == secret.name());
+            match used {
+                Some(used) => format!("`{}` last used {}", secret.name(), used.at),
+                None => format!("`{}` never used", secret.name()),
+            }
+        });
+        format!("; {}", each.collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -10,6 +10,7 @@ mod config;
 mod dispatch;
 mod home;
 mod list;
+mod listen;
 mod log;
 mod new;
 mod outgoing;

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
+use porchlight_source::SampleRequest;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -21,8 +22,10 @@ const OF_THE_CONNECTION: [&str; 6] = [
     "keep-alive",
 ];
 
-/// A POST to a webhook.
+/// A request to a webhook.
 pub struct Request {
+    /// The method.
+    pub method: http::Method,
     /// Path and query.
     pub path: String,
     /// Headers beside those of the connection.
@@ -46,11 +49,11 @@ impl Answer {
     }
 }
 
-/// Reads a captured `.http` request; its own path is replaced.
+/// Reads a captured `.http` request, without what belonged to its connection.
 ///
 /// # Errors
 /// What is wrong with the capture.
-pub fn read_http_file(bytes: &[u8], path: String) -> Result<Request, String> {
+pub fn read_http_file(bytes: &[u8]) -> Result<SampleRequest, String> {
     let captured = porchlight_source::request::read(bytes)?;
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = captured
@@ -59,14 +62,15 @@ pub fn read_http_file(bytes: &[u8], path: String) -> Result<Request, String> {
         .filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str()))
         .map(|(name, value)| (name.as_str().to_owned(), text(value)))
         .collect();
-    Ok(Request {
-        path,
+    Ok(SampleRequest {
+        query: captured.query().to_owned(),
+        method: captured.method,
         headers,
-        body: captured.body.to_vec(),
+        body: captured.body,
     })
 }
 
-/// Posts over a connection of its own.
+/// Sends over a connection of its own.
 ///
 /// # Errors
 /// When nothing answers, in time or at all.
@@ -90,7 +94,10 @@ async fn exchange(address: SocketAddr, request: &Request) -> Result<Answer, Stri
         .await
         .map_err(|error| text(&error))?;
     tokio::spawn(connection);
-    let mut message = http::Request::post(&request.path).header("host", address.to_string());
+    let mut message = http::Request::builder()
+        .method(request.method.clone())
+        .uri(&request.path)
+        .header("host", address.to_string());
     for (name, value) in &request.headers {
         message = message.header(name, value);
     }

@@ -12,6 +12,7 @@ use crate::dispatch::committer::{self, Exits};
 use crate::dispatch::workers::{Tools, Workers};
 use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, system_clock};
 use crate::home::Home;
+use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
 use crate::scripts::{Library, Report, remember};
 use crate::{Clock, Ending, output};
@@ -20,7 +21,7 @@ use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
 use porchlight_script::watch::{Batch, Watcher};
 use porchlight_script::{Host, HostConfig, Limits, State};
-use porchlight_source::http::{Receiver, ServeLimits, serve};
+use porchlight_source::http::{REFUSED, Receiver, ServeLimits, serve};
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -45,6 +46,10 @@ pub fn run(home: &Home, args: &RunArgs) -> Ending {
         }
     };
     output::diagnostics(&config.warnings);
+    let passed = match Passed::take() {
+        Ok(passed) => passed,
+        Err(message) => return Ending::Failed(message),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -52,7 +57,7 @@ pub fn run(home: &Home, args: &RunArgs) -> Ending {
         Ok(runtime) => runtime,
         Err(error) => return Ending::Failed(format!("the system gives no threads: {error}")),
     };
-    match runtime.block_on(serve_house(home, config, args.listen, first_run)) {
+    match runtime.block_on(serve_house(home, config, (args.listen, passed), first_run)) {
         Ok(()) => Ending::Done,
         Err(message) => Ending::Failed(message),
     }
@@ -74,17 +79,13 @@ fn mistakes(problems: &[Diagnostic]) -> String {
 async fn serve_house(
     home: &Home,
     config: Config,
-    listen: Option<SocketAddr>,
+    (listen, passed): (Option<SocketAddr>, Passed),
     first_run: bool,
 ) -> Result<(), String> {
     let clock = system_clock();
-    let address = listen.unwrap_or(config.server.listen);
     let journal = open_journal(home, &config, &clock)?;
     let reader = journal.reader().map_err(|error| error.to_string())?;
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("can't listen on {address}: {error}"))?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let doors = Doors::open(&config.server, listen, passed).await?;
     let config = Arc::new(config);
 
     let (stored_sender, stored) = mpsc::channel(STORED_QUEUE);
@@ -130,20 +131,32 @@ async fn serve_house(
         Arc::clone(&clock),
         Arc::new(move |event: Arc<Event>| missed.offer(&stored_sender, event)),
     );
+    let receiver = Arc::new(receiver);
     receiver.set_webhooks(config.webhooks.clone());
+    receiver.tell_scripts_of_refusals(false); // until one listens
     let stop = CancellationToken::new();
     let limits = ServeLimits {
         header: config.server.header_timeout,
         body: config.server.body_timeout,
         connections: config.server.max_connections,
         drain: config.server.drain,
+        public_url: config.server.url.clone(),
         ..ServeLimits::default()
     };
     let limits = config.server.guards.apply(limits);
-    greet(home, &config, address, first_run);
-    let server = tokio::spawn(serve(listener, Arc::new(receiver), limits, stop.clone()));
+    greet(home, &config, &doors, first_run);
+    let server = tokio::spawn(serve(
+        doors.listeners,
+        Arc::clone(&receiver),
+        limits,
+        stop.clone(),
+    ));
 
-    let watcher = watch_scripts(home, host, journal.clone(), inputs.clone())?;
+    let live = move |set: &ScriptSet| {
+        let listens = set.subscriptions.matching(REFUSED).next().is_some();
+        receiver.tell_scripts_of_refusals(listens);
+    };
+    let watcher = watch_scripts(home, host, journal.clone(), inputs.clone(), live)?;
     let looker = tokio::spawn(Arc::clone(&outgoing).look_for_open_actions());
 
     stop_signal().await;
@@ -252,12 +265,14 @@ fn host(
 }
 
 /// Watches the scripts folder; the first batch, with every file, comes at once. Scripts are compiled
-/// on a thread of their own, which has the stack that deeply nested ones need.
+/// on a thread of their own, which has the stack that deeply nested ones need. `live` is called
+/// before each new set takes over.
 fn watch_scripts(
     home: &Home,
     host: Host,
     journal: Journal,
     inputs: mpsc::UnboundedSender<Input>,
+    live: impl Fn(&ScriptSet) + Send + 'static,
 ) -> Result<Watcher, String> {
     let runtime = tokio::runtime::Handle::current();
     let (batches, loader) = std::sync::mpsc::channel::<Batch>();
@@ -277,6 +292,7 @@ fn watch_scripts(
             };
             runtime.block_on(remember(&journal, &set));
             let count = set.scripts.len();
+            live(&set);
             _ = inputs.send(Input::Scripts(set));
             if std::mem::take(&mut first) {
                 output::note(&format!("ready: {count} scripts"));
@@ -299,7 +315,7 @@ fn tell(report: &Report) {
     }
 }
 
-fn greet(home: &Home, config: &Config, address: SocketAddr, first_run: bool) {
+fn greet(home: &Home, config: &Config, doors: &Doors, first_run: bool) {
     let dir = home.dir.canonicalize().unwrap_or_else(|_| home.dir.clone());
     if first_run {
         output::note(&format!(
@@ -308,13 +324,17 @@ fn greet(home: &Home, config: &Config, address: SocketAddr, first_run: bool) {
             crate::config::FILE
         ));
     }
-    output::note(&format!(
-        "porchlight {} listens on http://{address}",
-        env!("CARGO_PKG_VERSION")
-    ));
+    for name in &doors.names {
+        output::note(&format!(
+            "porchlight {} listens on {name}",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    let first = doors.names.first().map(String::as_str).unwrap_or_default();
+    let base = config.server.url.as_deref().unwrap_or(first);
     for webhook in &config.webhooks {
         output::note(&format!(
-            "  webhook  http://{address}/webhook/{}  ({})",
+            "  webhook  {base}/webhook/{}  ({})",
             webhook.name, webhook.preset.title
         ));
     }

@@ -11,11 +11,14 @@ use crate::list::{action_line, run_line};
 use crate::output::line;
 use crate::request::{Request, post, read_http_file};
 use crate::{Ending, output};
-use porchlight_core::Timestamp;
+use http::header::{HOST, HeaderValue};
+use porchlight_core::{Secret, Timestamp};
 use porchlight_journal::{ActionStatus, ReadError, Reader};
-use porchlight_source::{Webhook, sample};
-use porchlight_verify::{Delivery, sign, sign_query};
+use porchlight_source::sample::fill;
+use porchlight_source::{SampleRequest, Webhook, sample};
+use porchlight_verify::{Delivery, public_half, sign_delivery};
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -36,9 +39,12 @@ pub fn send(home: &Home, args: &SendArgs) -> Ending {
             return Ending::Mistake;
         }
     };
-    let address = args.to.unwrap_or(config.server.listen);
+    let Some(address) = args.to.or(config.server.plain_address()) else {
+        let message = "porchlight.toml names no address for plain HTTP; say where with --to";
+        return Ending::Failed(message.to_owned());
+    };
     let answer = choose(&config, args).and_then(|webhook| {
-        let request = prepare(webhook, args)?;
+        let request = prepare(&config, webhook, args, address)?;
         post(address, &request).map_err(|error| {
             format!("nothing answers at {address} ({error}); is `porchlight run` running there?")
         })
@@ -96,93 +102,95 @@ fn choose<'a>(config: &'a Config, args: &SendArgs) -> Result<&'a Webhook, String
     }
 }
 
-fn prepare(webhook: &Webhook, args: &SendArgs) -> Result<Request, String> {
+fn prepare(
+    config: &Config,
+    webhook: &Webhook,
+    args: &SendArgs,
+    host: SocketAddr,
+) -> Result<Request, String> {
     let now = system_clock()();
+    let id = random_hex(16)?;
     let path = format!("/webhook/{}", webhook.name);
     let file = Path::new(&args.what);
     let is_sample = args.what == webhook.preset.name || args.what == webhook.name;
-    let mut request = if is_sample && !file.is_file() {
-        let made = sample(&webhook.preset).request(now, &random_hex(16)?);
-        Request {
-            path,
-            headers: made.headers,
-            body: made.body.to_vec(),
-        }
+    let request = if is_sample && !file.is_file() {
+        sample(&webhook.preset).request(now, &id)
     } else {
-        from_file(file, path, now)?
+        from_file(file, now, &id)?
     };
+    let mut delivery = request.into_delivery(&webhook.address(config.server.url.as_deref(), ""))?;
     if !args.as_is {
-        prove(&mut request, webhook, now)?;
+        let host = HeaderValue::try_from(host.to_string()).map_err(|error| error.to_string())?;
+        delivery.headers.insert(HOST, host);
+        prove(&mut delivery, webhook, &id, now)?;
+        delivery.headers.remove(HOST);
     }
-    Ok(request)
+    let headers = delivery.headers.iter().map(|(name, value)| {
+        let value = value
+            .to_str()
+            .map_err(|error| format!("header {name}: {error}"))?;
+        Ok((name.as_str().to_owned(), value.to_owned()))
+    });
+    let question = if delivery.query.is_empty() { "" } else { "?" };
+    Ok(Request {
+        headers: headers.collect::<Result<_, String>>()?,
+        method: delivery.method,
+        path: format!("{path}{question}{}", delivery.query),
+        body: delivery.body.to_vec(),
+    })
 }
 
 /// A captured request, or a body alone; in a body `{uuid}`, `{now_rfc3339}`, `{now_ms}` and
 /// `{now_s}` are filled in, as in the built-in samples.
-fn from_file(file: &Path, path: String, now: Timestamp) -> Result<Request, String> {
+fn from_file(file: &Path, now: Timestamp, id: &str) -> Result<SampleRequest, String> {
     let fail = |error: std::io::Error| format!("{} can't be read: {error}", file.display());
     let bytes = std::fs::read(file).map_err(fail)?;
     if file
         .extension()
         .is_some_and(|extension| extension == "http")
     {
-        return read_http_file(&bytes, path)
-            .map_err(|message| format!("{}: {message}", file.display()));
+        return read_http_file(&bytes).map_err(|message| format!("{}: {message}", file.display()));
     }
     let body = match String::from_utf8(bytes) {
-        Ok(text) => text
-            .replace("{uuid}", &random_hex(16)?)
-            .replace("{now_rfc3339}", &now.to_rfc3339())
-            .replace("{now_ms}", &now.as_millis().to_string())
-            .replace("{now_s}", &now.as_seconds().to_string())
-            .into_bytes(),
+        Ok(text) => fill(&text, now, id).into_bytes(),
         Err(error) => error.into_bytes(),
     };
-    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    Ok(Request {
-        path,
-        headers,
-        body,
+    Ok(SampleRequest {
+        method: http::Method::POST,
+        query: String::new(),
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: body.into(),
     })
 }
 
 /// Adds what the webhook's scheme demands, in place of what a captured request brought along.
-fn prove(request: &mut Request, webhook: &Webhook, now: Timestamp) -> Result<(), String> {
+fn prove(
+    delivery: &mut Delivery,
+    webhook: &Webhook,
+    id: &str,
+    now: Timestamp,
+) -> Result<(), String> {
     let scheme = &webhook.preset.scheme;
-    let Some(secret) = webhook.secrets.first() else {
-        return Ok(());
-    };
-    let old = scheme.credential_headers();
-    request
-        .headers
-        .retain(|(name, _)| !old.iter().any(|old| old.eq_ignore_ascii_case(name)));
-    let mut headers = http::HeaderMap::new();
-    for (name, value) in &request.headers {
-        let name = http::HeaderName::try_from(name.as_str()).map_err(|error| error.to_string())?;
-        headers.append(
-            name,
-            http::HeaderValue::try_from(value.as_str()).map_err(|error| error.to_string())?,
-        );
+    for name in scheme.credential_headers() {
+        delivery.headers.remove(name);
     }
-    let delivery = Delivery {
-        method: http::Method::POST,
-        url: request.path.clone(),
-        query: String::new(),
-        headers,
-        body: request.body.clone().into(),
-        ..Delivery::default()
-    };
-    if let Some((name, value)) = sign_query(scheme, secret) {
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair(&name, &value)
-            .finish();
-        request.path = format!("{}?{query}", request.path);
-        return Ok(());
+    let keys = signing_keys(webhook)?;
+    sign_delivery(scheme, &keys, delivery, id, now)
+}
+
+/// What the sender would sign with: the secrets, where both sides share them, else `test_key`.
+fn signing_keys(webhook: &Webhook) -> Result<Vec<Secret>, String> {
+    if let Some(key) = &webhook.test_key {
+        return Ok(vec![key.clone()]);
     }
-    request
-        .headers
-        .extend(sign(scheme, secret, &delivery, &random_hex(16)?, now)?);
-    Ok(())
+    let one_sided = |secret: &Secret| public_half(&webhook.preset.scheme, secret).is_some();
+    if webhook.secrets.iter().any(one_sided) {
+        return Err(format!(
+            "send can't sign for {}: its sender signs with a private key, and the webhook knows only the public one; add test_key",
+            webhook.name
+        ));
+    }
+    Ok(webhook.secrets.clone())
 }
 
 fn random_hex(count: usize) -> Result<String, String> {

@@ -117,7 +117,7 @@ fn delivery(
     let query = captured.query().to_owned();
     Ok(Delivery {
         method: captured.method.clone(),
-        url: config.address_of(webhook, &query),
+        url: webhook.address(config.server.url.as_deref(), &query),
         query,
         headers: captured.headers.clone(),
         body: captured.body.clone(),

@@ -44,13 +44,15 @@ pub(crate) fn placeholder() -> &'static str {
     &MARK
 }
 
-/// JSON as a script sees it: `null` is `()`, whole numbers are integers.
+/// JSON as a script sees it: `null` is `()`, whole numbers are integers. One that is too large for
+/// an integer here stays exact as a text; as a fraction it would silently be another number.
 pub(crate) fn to_dynamic(value: Value) -> Dynamic {
     match value {
         Value::Null => Dynamic::UNIT,
         Value::Bool(value) => value.into(),
         Value::Number(number) => match number.as_i64() {
             Some(whole) => whole.into(),
+            None if number.is_u64() => number.to_string().into(),
             None => number.as_f64().unwrap_or(f64::NAN).into(),
         },
         Value::String(text) => Dynamic::from(ImmutableString::from(text)),

@@ -5,7 +5,7 @@
 //! the tree is shared by all handlers; what a script takes out of it is a copy.
 
 use crate::convert;
-use porchlight_core::{Attachment, Event};
+use porchlight_core::{Attachment, Event, json};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
 use std::sync::{Arc, OnceLock};
 
@@ -30,8 +30,8 @@ impl View {
     pub(crate) fn data(&self) -> &Dynamic {
         self.data.get_or_init(|| {
             // The receiver stored well-formed JSON; anything else shows as no data.
-            serde_json::from_slice::<serde_json::Value>(&self.event.data)
-                .map_or(Dynamic::UNIT, convert::to_dynamic)
+            let text = std::str::from_utf8(&self.event.data).unwrap_or_default();
+            json::parse(text).map_or(Dynamic::UNIT, convert::to_dynamic)
         })
     }
 

@@ -160,9 +160,10 @@ fn field(event: &Event, data: &mut Option<Value>, path: &str) -> Option<Value> {
             let found = headers.find(|(name, _)| name.eq_ignore_ascii_case(rest))?;
             Some(found.1.clone().into())
         }
-        "data" => walk(
-            data.get_or_insert_with(|| serde_json::from_slice(&event.data).unwrap_or(Value::Null)),
-        ),
+        "data" => walk(data.get_or_insert_with(|| {
+            let text = std::str::from_utf8(&event.data).unwrap_or_default();
+            porchlight_core::json::parse(text).unwrap_or(Value::Null)
+        })),
         _ => None,
     }
 }

@@ -4,19 +4,36 @@
 //! JSON. This never answers anybody, never stores, and never panics on what a stranger sends: what
 //! it cannot use is [`Unusable`].
 
+pub(crate) mod charset;
+mod cloudevents;
 mod document;
+mod encoding;
 mod envelope;
+pub(crate) mod form;
+pub(crate) mod kind;
+mod parts;
+mod unusable;
+pub(crate) mod xml;
 
+pub use unusable::Unusable;
+
+use crate::preset::Body;
 use crate::rules::View;
 use crate::webhook::{DedupPolicy, Webhook};
 use crate::{naming, reading};
 use document::Content;
+use http::HeaderMap;
+use kind::ContentType;
 use porchlight_core::{NewEvent, Timestamp};
 use porchlight_journal::{Blob, Claim};
 use porchlight_verify::Verified;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
+
+/// Bodies up to this size, and not packed, are read on the spot: that takes less time than handing
+/// them to another thread and back.
+const READ_ON_THE_SPOT: usize = 64 * 1024;
 
 /// An event and all that is stored with it.
 #[derive(Debug, Clone)]
@@ -29,44 +46,93 @@ pub struct Decoded {
     pub claim: Option<Claim>,
 }
 
-/// A delivery that is genuine, but whose body cannot be read: answer 400, a retry cannot help.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unusable {
-    reason: String,
-}
-
-impl Unusable {
-    fn new(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-        }
-    }
-}
-
-impl std::fmt::Display for Unusable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for Unusable {}
-
-/// Turns a verified delivery into an event.
+/// Turns a verified delivery into its events: one, except that a CloudEvents batch has as many as
+/// it holds, none included.
 ///
 /// # Errors
-/// What is wrong with the body, in one line without its content.
+/// What is wrong with the body, in one line without its content. Then there is no event at all.
 pub async fn decode(
     webhook: &Webhook,
     verified: Verified,
     received: Timestamp,
+) -> Result<Vec<Decoded>, Unusable> {
+    let delivery = verified.delivery();
+    let is_packed = delivery
+        .headers
+        .contains_key(http::header::CONTENT_ENCODING);
+    if delivery.body.len() <= READ_ON_THE_SPOT && !is_packed {
+        return decode_now(webhook, &verified, received);
+    }
+    let webhook = webhook.clone();
+    let reading = move || decode_now(&webhook, &verified, received);
+    match tokio::task::spawn_blocking(reading).await {
+        Ok(result) => result,
+        // Nothing cancels it, so it panicked: let that end this delivery, as it would on the spot.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn decode_now(
+    webhook: &Webhook,
+    verified: &Verified,
+    received: Timestamp,
+) -> Result<Vec<Decoded>, Unusable> {
+    let preset = &*webhook.preset;
+    let delivery = verified.delivery();
+    let body = encoding::plain(delivery, preset.may_inflate())?;
+    let sent = ContentType::of(&delivery.headers)?;
+    if *preset.body() != Body::CloudEvents {
+        let content = document::read(preset.body(), &sent, &body)?;
+        return Ok(vec![event(webhook, verified, content, None, received)?]);
+    }
+    let events = cloudevents::read(&delivery.headers, &sent, &body)?;
+    let is_batch = events.len() > 1;
+    let mut decoded = Vec::with_capacity(events.len());
+    for (index, cloud) in events.into_iter().enumerate() {
+        let about = About {
+            headers: cloud.headers,
+            key: cloud
+                .key
+                .filter(|_| cloud.in_body || !preset.scheme.is_mac()),
+            nth: is_batch.then_some(index),
+            attributes: cloud.attributes,
+        };
+        decoded.push(event(
+            webhook,
+            verified,
+            cloud.content,
+            Some(about),
+            received,
+        )?);
+    }
+    Ok(decoded)
+}
+
+/// What a CloudEvent knows about itself.
+struct About {
+    headers: HeaderMap,
+    key: Option<String>,
+    nth: Option<usize>,
+    attributes: Map<String, Value>,
+}
+
+fn event(
+    webhook: &Webhook,
+    verified: &Verified,
+    content: Content,
+    about: Option<About>,
+    received: Timestamp,
 ) -> Result<Decoded, Unusable> {
     let preset = &*webhook.preset;
-    let content = document::read(preset.body(), verified.delivery()).await?;
-    let text = std::str::from_utf8(&content.data).map_err(|_| not_utf8())?;
-    let document = reading::Document::read(text, preset.plan()).map_err(Unusable::new)?;
+    let delivery = verified.delivery();
+    let text = std::str::from_utf8(&content.data).map_err(|_| Unusable::not_utf8())?;
+    let document =
+        reading::Document::read(text, preset.plan()).map_err(|error| document::not_json(&error))?;
     let view = View::Delivery {
         document: &document,
-        headers: &verified.delivery().headers,
+        headers: about
+            .as_ref()
+            .map_or(&delivery.headers, |about| &about.headers),
         files: &content.files,
     };
 
@@ -77,23 +143,22 @@ pub async fn decode(
         .time(view)
         .unwrap_or_else(|| received.to_rfc3339());
     let subject = preset.rules().subject(view);
-    let dedup_key = dedup_key(webhook, &verified, &content, view);
+    let dedup_key = dedup_key(webhook, verified, &content, about.as_ref(), view);
     let facts = preset
         .facts()
         .filter_map(|(name, fact)| Some((name.clone(), fact.read(view)?)));
-    let facts: Map<String, Value> = facts.collect();
+    let mut facts: Map<String, Value> = facts.collect();
+    if let Some(about) = about {
+        facts.insert("cloudevent".to_owned(), Value::Object(about.attributes));
+    }
 
     let claim = webhook.dedup.ttl().map(|ttl| Claim {
         key: format!("{}\n{dedup_key}", webhook.name),
         ttl,
     });
-    let headers = envelope::headers(&preset.scheme, &verified.delivery().headers);
-    let query = envelope::query(&preset.scheme, &verified.delivery().query);
-    let proof = verified.proof().clone();
-    let peer = verified
-        .delivery()
-        .peer
-        .map(|peer| peer.to_canonical().to_string());
+    let headers = envelope::headers(&preset.scheme, &delivery.headers);
+    let query = envelope::query(&preset.scheme, &delivery.query);
+    let peer = delivery.peer.map(|peer| peer.to_canonical().to_string());
     let (attachments, blobs) = split(content.files);
     Ok(Decoded {
         event: NewEvent {
@@ -108,7 +173,7 @@ pub async fn decode(
             peer: peer.unwrap_or_default(),
             headers,
             query,
-            verified: proof,
+            verified: verified.proof().clone(),
             attachments,
             redelivered: false,
             depth: 0,
@@ -122,20 +187,30 @@ pub async fn decode(
 ///
 /// An id outside the signed bytes never counts where there is a signature: whoever can copy a
 /// delivery could change it and have the copy taken as new.
-fn dedup_key(webhook: &Webhook, verified: &Verified, content: &Content, view: View<'_>) -> String {
+fn dedup_key(
+    webhook: &Webhook,
+    verified: &Verified,
+    content: &Content,
+    about: Option<&About>,
+    view: View<'_>,
+) -> String {
     let scheme = &webhook.preset.scheme;
+    // Events of one delivery share its id; their place in it tells them apart.
+    let of_delivery = |id: &str| match about.and_then(|about| about.nth) {
+        Some(nth) => format!("{id}#{nth}"),
+        None => id.to_owned(),
+    };
     let body_is_trusted = !scheme.is_mac() || verified.proof().body;
     // Where a canonical form is signed, one content can be written in several ways.
     if !body_is_trusted || verified.is_canonical() {
-        let id = verified.signed_id().map(str::to_owned);
-        return id.unwrap_or_else(|| format!("sha256:{}", verified.signed_hash()));
+        let id = verified.signed_id().map(of_delivery);
+        return id.unwrap_or_else(|| of_delivery(&format!("sha256:{}", verified.signed_hash())));
     }
     let by_content = matches!(webhook.dedup, DedupPolicy::Content { .. });
+    let own = about.and_then(|about| about.key.clone());
     let id = (!by_content)
         .then(|| {
-            verified
-                .signed_id()
-                .map(str::to_owned)
+            own.or_else(|| verified.signed_id().map(of_delivery))
                 .or_else(|| webhook.preset.rules().id(view))
         })
         .flatten();
@@ -154,8 +229,4 @@ fn split(files: Vec<crate::attachment::File>) -> (Vec<porchlight_core::Attachmen
         attachments.push(file.about);
     }
     (attachments, blobs)
-}
-
-fn not_utf8() -> Unusable {
-    Unusable::new("the body is not UTF-8 text")
 }

@@ -12,34 +12,43 @@ mod admit;
 mod answer;
 mod body;
 mod buckets;
+mod converse;
 mod failures;
 mod hook;
 mod limits;
+mod listener;
 pub(crate) mod origin;
 mod places;
 mod quiet;
 mod receiver;
 mod refusals;
 mod routes;
+mod stream;
+mod take;
+mod tls;
 
 pub use accept::{WarpService, serve_service};
 pub use limits::{Forwarding, Network, ServeLimits};
-pub use places::Connection;
+pub use listener::Listener;
+#[cfg(unix)]
+pub use listener::UnixSocket;
+pub use places::{Connection, Road};
 pub use receiver::{Counts, Receiver};
+pub use refusals::REFUSED;
 pub use routes::routes;
+pub use tls::{ClientCertificates, Pair, PairError, PairFiles, Part, Tls};
 
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use warp::Filter;
 
-/// Serves webhooks (`POST /webhook/{name}`) and `GET /healthz` until `stop` is cancelled, then lets
+/// Serves webhooks (`POST /webhook/{name}`) and `GET /healthz` on all these listeners until `stop` is cancelled, then lets
 /// requests under way finish, for `limits.drain` at the longest.
 ///
-/// Whoever has more routes to serve on the same socket joins them to [`routes`] and calls
+/// Whoever has more routes to serve on the same sockets joins them to [`routes`] and calls
 /// [`serve_service`].
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     receiver: Arc<Receiver>,
     limits: ServeLimits,
     stop: CancellationToken,
@@ -47,5 +56,5 @@ pub async fn serve(
     let everything = routes(receiver, &limits)
         .or(warp::any().map(|| answer::Answer::UnknownPath.into_response()))
         .unify();
-    serve_service(listener, warp::service(everything), limits, stop).await;
+    serve_service(listeners, warp::service(everything), limits, stop).await;
 }

@@ -1,42 +1,25 @@
 //! Presets: what is known about a sender, as a data file that is compiled in.
 //!
 //! A preset is a TOML table: title, where the facts come from, `[scheme]`, how the body is read,
-//! what its events are called, and a sample. The configuration may override every field of it;
-//! the result is read again from the table, so that an override is checked like a preset.
+//! what its events are called, what the sender expects, and a sample. The configuration may override
+//! every field of it; the result is read again from the table, so that an override is checked like
+//! a preset.
+
+mod about;
 
 use crate::facts::Fact;
 use crate::reading::Plan;
 use crate::rules::EventRules;
 use crate::sample::Sample;
 use crate::webhook::{DEFAULT_TTL, DedupPolicy};
+pub use about::{Contract, Group};
 use porchlight_verify::Scheme;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// The data files. A new preset is a new file and a line here.
-const FILES: [(&str, &str); 11] = [
-    ("xprotect", include_str!("../presets/xprotect.toml")),
-    ("rhombus", include_str!("../presets/rhombus.toml")),
-    ("connectit", include_str!("../presets/connectit.toml")),
-    (
-        "platerecognizer",
-        include_str!("../presets/platerecognizer.toml"),
-    ),
-    ("verkada", include_str!("../presets/verkada.toml")),
-    (
-        "unifi-protect",
-        include_str!("../presets/unifi-protect.toml"),
-    ),
-    ("onguard", include_str!("../presets/onguard.toml")),
-    ("github", include_str!("../presets/github.toml")),
-    (
-        "standard-webhooks",
-        include_str!("../presets/standard-webhooks.toml"),
-    ),
-    ("hmac", include_str!("../presets/hmac.toml")),
-    ("token", include_str!("../presets/token.toml")),
-];
+// The data files by name: `const FILES: [(&str, &str); …]`, written by `build.rs`.
+include!(concat!(env!("OUT_DIR"), "/presets.rs"));
 
 static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
     // A file that does not parse cannot get here: a test reads every one of them.
@@ -44,7 +27,9 @@ static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
         let table = text.parse().ok()?;
         Preset::from_table(name, table).ok()
     });
-    parsed.collect()
+    let mut presets: Vec<Preset> = parsed.collect();
+    presets.sort_by_key(|preset| preset.group == Group::Generic);
+    presets
 });
 
 /// What is known about a sender.
@@ -54,8 +39,14 @@ pub struct Preset {
     pub name: String,
     /// What people call it: `Milestone XProtect`.
     pub title: String,
-    /// Where the facts in the file come from, for whoever doubts them.
+    /// What kind of sender it is.
+    pub group: Group,
+    /// Where the facts in the file come from, and which were not checked, for whoever doubts them.
     pub source: String,
+    /// What the sender expects of the receiver.
+    pub contract: Contract,
+    /// The names that the scheme has in the shared test vectors.
+    pub vectors: Vec<String>,
     /// How its deliveries are proved.
     pub scheme: Scheme,
     /// The HTTP status that answers a stored delivery.
@@ -63,6 +54,7 @@ pub struct Preset {
     /// What makes two deliveries the same event, unless the configuration says otherwise.
     pub dedup: DedupPolicy,
     body: Body,
+    inflate: bool,
     event: EventRules,
     facts: BTreeMap<String, Fact>,
     plan: Plan,
@@ -78,7 +70,11 @@ pub enum Body {
     Json,
     /// In this field of a form or multipart form; a body that is neither is JSON itself.
     Field(String),
-    /// By content type: JSON, a form (an object), text (a string), or whatever parses as JSON.
+    /// XML or JSON, by how it begins; in a multipart body the first part that is either.
+    Document,
+    /// CloudEvents 1.0: structured, binary or batched, as the content type says.
+    CloudEvents,
+    /// By content type: JSON, XML, a form (an object), text (a string), or whatever parses as JSON.
     #[default]
     Any,
 }
@@ -87,11 +83,19 @@ pub enum Body {
 #[serde(deny_unknown_fields)]
 struct Table {
     title: String,
+    group: Group,
     source: String,
+    #[serde(default)]
+    contract: about::RawContract,
+    #[serde(default)]
+    vectors: Vec<String>,
     #[serde(default = "ok")]
     success_status: u16,
     #[serde(default)]
     body: Body,
+    /// Whether a body with `Content-Encoding: gzip` is taken, the proof being over the wire bytes.
+    #[serde(default)]
+    inflate: bool,
     #[serde(default)]
     dedup: DedupWord,
     scheme: Scheme,
@@ -119,7 +123,7 @@ fn ok() -> u16 {
 }
 
 impl Preset {
-    /// Every preset, in the order in which lists show them.
+    /// Every preset, by name, the generic ones last: the order in which lists show them.
     pub fn all() -> &'static [Preset] {
         &ALL
     }
@@ -157,11 +161,15 @@ impl Preset {
         Ok(Self {
             name: name.to_owned(),
             title: read.title,
+            group: read.group,
             source: read.source,
+            contract: read.contract.try_into()?,
+            vectors: read.vectors,
             scheme: read.scheme,
             success_status: read.success_status,
             dedup,
             body: read.body,
+            inflate: read.inflate,
             event,
             facts,
             plan,
@@ -205,6 +213,11 @@ impl Preset {
         &self.body
     }
 
+    /// Whether a gzip body is inflated after its proof.
+    pub fn may_inflate(&self) -> bool {
+        self.inflate
+    }
+
     /// The sample that `send` sends.
     pub fn sample(&self) -> &Sample {
         &self.sample
@@ -240,15 +253,26 @@ mod tests {
 
     #[test]
     fn every_data_file_is_a_preset() {
-        for (name, text) in FILES {
-            let table = text
-                .parse()
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
-            if let Err(error) = Preset::from_table(name, table) {
-                panic!("{name}: {error}");
-            }
-        }
+        let mistakes: Vec<String> = FILES
+            .iter()
+            .filter_map(|(name, text)| {
+                let table = text.parse().map_err(|error| format!("{error}"));
+                let read = table.and_then(|table| Preset::from_table(name, table));
+                read.err()
+                    .map(|error| format!("presets/{name}.toml: {error}"))
+            })
+            .collect();
+        assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
         assert_eq!(Preset::all().len(), FILES.len());
+    }
+
+    #[test]
+    fn lists_are_by_name_with_the_generic_ones_last() {
+        let order: Vec<(bool, &str)> = Preset::all()
+            .iter()
+            .map(|preset| (preset.group == Group::Generic, preset.name.as_str()))
+            .collect();
+        assert!(order.is_sorted(), "{order:?}");
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub struct TypeRule {
     unless: Vec<Condition>,
     #[serde(default)]
     one_of: Vec<String>,
+    /// Taken off the front of the text where it is there: `zen:event-type:`.
+    #[serde(default)]
+    strip: String,
     /// Take the first item of a list in one text.
     #[serde(default)]
     split: Option<String>,
@@ -279,11 +282,12 @@ impl TypeRule {
         if !self.one_of.is_empty() && !self.one_of.contains(&text) {
             return None;
         }
+        let text = text.strip_prefix(self.strip.as_str()).unwrap_or(&text);
         let text = match &self.split {
             Some(split) => text
                 .split(split.as_str())
                 .find(|item| !item.trim().is_empty())?,
-            None => &text,
+            None => text,
         };
         let name = if self.dots {
             naming::dotted(text)

@@ -230,7 +230,8 @@ fn one(file: &File, vector: &Vector) -> Result<(), String> {
 
 /// The preset that a scheme of the file stands for.
 fn preset_of(scheme: &str) -> Option<&'static Preset> {
-    Preset::named(scheme)
+    let mut presets = Preset::all().iter();
+    presets.find(|preset| preset.vectors.iter().any(|name| name == scheme))
 }
 
 fn handshake(file: &File, challenge: &Challenge) -> Result<(), String> {
@@ -329,7 +330,7 @@ async fn in_order(file: &File, sequence: &Sequence) -> Result<(), String> {
             Ok(verified) => {
                 let decoded = decode(&webhook, verified, now).await;
                 let decoded = decoded.map_err(|unusable| unusable.to_string())?;
-                match decoded.claim {
+                match decoded.into_iter().find_map(|one| one.claim) {
                     Some(claim) if !claimed.insert(claim.key.clone()) => "duplicate",
                     _ => "accept",
                 }

@@ -56,6 +56,17 @@ impl Webhook {
         }
     }
 
+    /// The address as the sender knows it, with this query: its own, or its path below `base`, which
+    /// is the server's public one; without either, path and query.
+    pub fn address(&self, base: Option<&str>, query: &str) -> String {
+        let path = || format!("{}/webhook/{}", base.unwrap_or_default(), self.name);
+        let address = self.url.clone().unwrap_or_else(path);
+        match query {
+            "" => address,
+            query => format!("{address}?{query}"),
+        }
+    }
+
     /// What was agreed with the sender beside the secrets.
     pub fn handshake(&self) -> porchlight_verify::Handshake<'_> {
         porchlight_verify::Handshake {

@@ -9,8 +9,8 @@ mod house;
 
 use house::{decoded, delivery, open, webhook};
 use porchlight_core::Timestamp;
-use porchlight_source::{DedupPolicy, Preset, sample};
-use porchlight_verify::{sign, verify};
+use porchlight_source::{DedupPolicy, Preset};
+use porchlight_verify::sign;
 use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -62,7 +62,7 @@ async fn a_generic_webhook_reads_every_common_body() {
             "application/xml",
             "<a>é</a>",
             "porch.received",
-            json!("<a>é</a>"),
+            json!({"a": "é"}),
         ),
         ("", "", "porch.received", json!(null)),
         (
@@ -285,55 +285,4 @@ async fn a_button_that_always_sends_the_same_is_never_a_duplicate() {
     let decoded = decoded(&webhook("token", "s"), token, NOW).await.unwrap();
     assert_eq!(decoded.claim, None);
     assert_eq!(Preset::named("token").unwrap().dedup, DedupPolicy::Off);
-}
-
-#[tokio::test]
-async fn every_sample_is_genuine_and_a_new_event_each_time() {
-    for preset in Preset::all() {
-        let secret = if preset.name == "standard-webhooks" {
-            "whsec_c2VjcmV0"
-        } else {
-            "secret"
-        };
-        let hook = webhook(&preset.name, secret);
-        assert_eq!(
-            preset.scheme.check(&hook.secrets),
-            Ok(()),
-            "{}",
-            preset.name
-        );
-        let mut keys = Vec::new();
-        for (later, id) in [
-            (0, "0b8e7c1e-5f3a-4c0d-9a51-6d6f3b1f0c01"),
-            (5000, "7a1f2c3d-0000-4c0d-9a51-6d6f3b1f0c02"),
-        ] {
-            let now = Timestamp(NOW.0 + later);
-            let request = sample(preset).request(now, id);
-            let headers: Vec<(&str, &str)> = request
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
-            let mut delivery = delivery(&headers, "", request.body);
-            for (name, value) in sign(&preset.scheme, &hook.secrets[0], &delivery, id, now).unwrap()
-            {
-                let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
-                delivery.headers.insert(name, value.parse().unwrap());
-            }
-            let verified = verify(&preset.scheme, &preset.name, &hook.secrets, delivery, now)
-                .unwrap_or_else(|rejected| panic!("{}: {rejected}", preset.name));
-            let event = porchlight_source::decode(&hook, verified, now)
-                .await
-                .unwrap()
-                .event;
-            assert!(
-                !event.kind.ends_with(".received"),
-                "{}: {}",
-                preset.name,
-                event.kind
-            );
-            keys.push(event.dedup_key);
-        }
-        assert_ne!(keys[0], keys[1], "{}", preset.name);
-    }
 }

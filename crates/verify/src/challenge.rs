@@ -7,7 +7,7 @@
 mod reply;
 
 use crate::Delivery;
-use crate::locator::Locator;
+use crate::locator::{Locator, Place};
 use crate::rejected::{Rejected, Step};
 use crate::scheme::Scheme;
 use crate::scheme::raw::RawLocator;
@@ -143,18 +143,22 @@ impl TryFrom<RawChallenge> for Challenge {
         {
             return Err("a challenge's reject_status is no refusal; use 400 to 499".to_owned());
         }
+        let words = Words::read(
+            raw.status.unwrap_or(200),
+            raw.content_type,
+            raw.headers,
+            &raw.body,
+        )?;
+        if words.sign() && requires != Requires::Proof {
+            return Err("a challenge that answers with an HMAC needs requires = \"proof\", or it would sign for anybody".to_owned());
+        }
         Ok(Self {
             method,
             when,
             requires,
             topic: raw.topic.map(|topic| topic.locator("topic")).transpose()?,
             reject_status: raw.reject_status,
-            words: Words::read(
-                raw.status.unwrap_or(200),
-                raw.content_type,
-                raw.headers,
-                &raw.body,
-            )?,
+            words,
         })
     }
 }
@@ -252,6 +256,21 @@ impl Scheme {
         self.challenges
             .iter()
             .any(|challenge| challenge.topic.is_some())
+    }
+
+    /// Whether a request with this head may be a challenge that demands no proof of it, so that a
+    /// missing proof alone is no reason to refuse it.
+    pub fn may_be_open_challenge(&self, head: &Delivery) -> bool {
+        let source = Source::new(head);
+        self.challenges.iter().any(|challenge| {
+            let in_body = |when: &Condition| matches!(when.locator.place, Place::Json(_));
+            challenge.requires != Requires::Proof
+                && challenge.method == head.method
+                && challenge
+                    .when
+                    .as_ref()
+                    .is_none_or(|when| in_body(when) || when.holds(&source))
+        })
     }
 
     /// Answers a challenge that demands no proof of the whole delivery; `None` when it is none,

@@ -10,8 +10,8 @@ use crate::Delivery;
 use crate::rejected::{Rejected, Step};
 use crate::scheme::{Method, Scheme};
 use crate::source::{Note, Source};
-use crate::verify::{inflated, prove};
-pub use guess::guess;
+use crate::verify::{inflate_first, prove};
+pub use guess::{guess, guess_by_head};
 use porchlight_core::{Secret, Timestamp};
 use std::cell::RefCell;
 
@@ -35,16 +35,14 @@ pub fn explain(
     now: Timestamp,
 ) -> Explanation {
     let notes = RefCell::new(Vec::new());
-    let delivery = match inflated(scheme, delivery) {
-        Ok(delivery) => delivery,
-        Err(rejected) => {
-            return Explanation {
-                steps: Vec::new(),
-                outcome: Err(rejected),
-                guesses: Vec::new(),
-            };
-        }
-    };
+    let mut delivery = delivery;
+    if let Err(rejected) = inflate_first(scheme, secrets, &mut delivery, now) {
+        return Explanation {
+            steps: Vec::new(),
+            outcome: Err(rejected),
+            guesses: Vec::new(),
+        };
+    }
     let outcome = prove(scheme, secrets, &Source::noting(&delivery, &notes), now);
     let mut guesses = match &outcome {
         Ok(_) => Vec::new(),

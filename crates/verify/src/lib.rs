@@ -34,10 +34,10 @@ mod verify;
 
 pub use challenge::{Handshake, Refused, Reply};
 pub use delivery::Delivery;
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, explain, guess, guess_by_head};
 pub use inflate::{InflateError, inflate};
 pub use rejected::Rejected;
 pub use scheme::Scheme;
 pub use sign::{public_half, sign, sign_delivery, sign_query};
 pub use source::Note;
-pub use verify::{Verified, precheck, verify};
+pub use verify::{Failed, Verified, precheck, verify, verify_or_return};

@@ -149,7 +149,7 @@ impl Locator {
             Place::Json(pointer) => {
                 let json = source.json().ok_or_else(|| {
                     NotFound::Malformed(format!(
-                        "the body is not JSON, so {} cannot be read",
+                        "the body is not JSON, or not one that all read alike, so {} cannot be read",
                         self.place
                     ))
                 })?;

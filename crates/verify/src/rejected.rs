@@ -8,6 +8,7 @@
 pub struct Rejected {
     step: Step,
     detail: String,
+    hint: Option<String>,
 }
 
 /// The step of the verification that failed.
@@ -32,6 +33,16 @@ impl Rejected {
         Self {
             step,
             detail: detail.into(),
+            hint: None,
+        }
+    }
+
+    /// The same, with the mistake that it looks like.
+    #[must_use]
+    pub fn with_hint(self, hint: String) -> Self {
+        Self {
+            hint: Some(hint),
+            ..self
         }
     }
 
@@ -56,7 +67,11 @@ impl Rejected {
 
 impl std::fmt::Display for Rejected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.detail)
+        f.write_str(&self.detail)?;
+        match &self.hint {
+            Some(hint) => write!(f, "; perhaps {hint}"),
+            None => Ok(()),
+        }
     }
 }
 

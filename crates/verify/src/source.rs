@@ -1,4 +1,4 @@
-//! A delivery while it is being proved: its JSON is parsed once, and only if a locator needs it;
+//! A delivery while it is being proved: its JSON is parsed once, strictly, and only if a locator needs it;
 //! what the proof finds is noted down, and only if somebody asked for an explanation.
 
 use crate::Delivery;
@@ -40,7 +40,7 @@ impl<'a> Source<'a> {
 
     pub(crate) fn json(&self) -> Option<&Value> {
         self.json
-            .get_or_init(|| serde_json::from_slice(&self.delivery.body).ok())
+            .get_or_init(|| strict(&self.delivery.body))
             .as_ref()
     }
 
@@ -51,4 +51,11 @@ impl<'a> Source<'a> {
             notes.borrow_mut().push(Note { step, text });
         }
     }
+}
+
+/// A name that is there twice is ambiguous: another reader may see the other one.
+fn strict(body: &[u8]) -> Option<Value> {
+    let text = std::str::from_utf8(body).ok()?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    porchlight_core::json::parse(text).ok()
 }

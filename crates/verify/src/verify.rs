@@ -109,6 +109,15 @@ impl Proved {
     }
 }
 
+/// A delivery that was refused, given back to whoever wants to know more about it.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub rejected: Rejected,
+    /// What.
+    pub delivery: Delivery,
+}
+
 /// Verifies a delivery. `scheme_name` is what records call the scheme: the preset's name.
 ///
 /// # Errors
@@ -120,12 +129,27 @@ pub fn verify(
     delivery: Delivery,
     now: Timestamp,
 ) -> Result<Verified, Rejected> {
-    // Nothing is inflated for a sender whose head alone is wrong.
-    if scheme.signs_inflated() {
-        precheck(scheme, secrets, &delivery, now)?;
-    }
-    let delivery = inflated(scheme, delivery)?;
-    let proved = prove(scheme, secrets, &Source::new(&delivery), now)?;
+    let outcome = verify_or_return(scheme, scheme_name, secrets, delivery, now);
+    outcome.map_err(|failed| failed.rejected)
+}
+
+/// As [`verify`], and a refused delivery is given back.
+///
+/// # Errors
+/// The first step that failed, and the delivery.
+pub fn verify_or_return(
+    scheme: &Scheme,
+    scheme_name: &str,
+    secrets: &[Secret],
+    mut delivery: Delivery,
+    now: Timestamp,
+) -> Result<Verified, Box<Failed>> {
+    let proved = inflate_first(scheme, secrets, &mut delivery, now)
+        .and_then(|()| prove(scheme, secrets, &Source::new(&delivery), now));
+    let proved = match proved {
+        Ok(proved) => proved,
+        Err(rejected) => return Err(Box::new(Failed { rejected, delivery })),
+    };
     let name = if scheme.proves() { scheme_name } else { "none" };
     Ok(Verified {
         proof: Proof {
@@ -141,15 +165,22 @@ pub fn verify(
     })
 }
 
-/// The delivery as the scheme signs it: without its compression where that is what was signed.
-pub(crate) fn inflated(scheme: &Scheme, mut delivery: Delivery) -> Result<Delivery, Rejected> {
+/// Makes the delivery what the scheme signs: without its compression where that is what was
+/// signed. Nothing is inflated for a sender whose head alone is wrong.
+pub(crate) fn inflate_first(
+    scheme: &Scheme,
+    secrets: &[Secret],
+    delivery: &mut Delivery,
+    now: Timestamp,
+) -> Result<(), Rejected> {
     if !scheme.signs_inflated() {
-        return Ok(delivery);
+        return Ok(());
     }
+    precheck(scheme, secrets, delivery, now)?;
     let refuse = |detail: String| Err(Rejected::new(Step::Malformed, detail));
     let mut encodings = delivery.headers.get_all(CONTENT_ENCODING).iter();
     let encoding = match (encodings.next(), encodings.next()) {
-        (None, _) => return Ok(delivery),
+        (None, _) => return Ok(()),
         (Some(one), None) => one.to_str().unwrap_or_default().trim().to_ascii_lowercase(),
         _ => return refuse("header content-encoding is there more than once".to_owned()),
     };
@@ -164,7 +195,7 @@ pub(crate) fn inflated(scheme: &Scheme, mut delivery: Delivery) -> Result<Delive
         },
         _ => return refuse("the content encoding is not gzip".to_owned()),
     }
-    Ok(delivery)
+    Ok(())
 }
 
 pub(crate) fn prove(

@@ -214,3 +214,24 @@ async fn an_entry_that_cannot_be_stored_does_not_fail_its_neighbours() {
     let again = journal.append(event("b"), vec![], claim("b")).await;
     assert_eq!(again, Ok(Appended::Stored(3)), "its claim is free");
 }
+
+#[tokio::test]
+async fn events_of_one_batch_are_stored_in_order_each_with_its_own_claim() {
+    let home = tempfile::tempdir().unwrap();
+    let journal = open(home.path());
+    let first = journal.append(event("a"), vec![], claim("a")).await;
+    assert_eq!(first, Ok(Appended::Stored(1)));
+    let entry = |text: &str| (event(text), vec![], claim(text));
+    let batch = ["b", "a", "c", "b"].map(entry).to_vec();
+    let expected = vec![
+        Appended::Stored(2),
+        Appended::Duplicate(1),
+        Appended::Stored(3),
+        Appended::Duplicate(2),
+    ];
+    assert_eq!(journal.append_all(batch).await, Ok(expected));
+    assert_eq!(journal.append_all(Vec::new()).await, Ok(Vec::new()));
+    let reader = journal.reader().unwrap();
+    assert_eq!(reader.last_event_id().unwrap(), 3);
+    assert_eq!(reader.event(3).unwrap().unwrap().content, event("c"));
+}

@@ -61,3 +61,32 @@ async fn a_full_disk_refuses_and_recovers_once_there_is_room() {
         assert!(reader.event(*id).unwrap().is_some(), "event {id}");
     }
 }
+
+#[tokio::test]
+async fn a_batch_that_does_not_fit_leaves_nothing_of_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let mut options = Clock::new().options();
+    options.max_pages = Some(300);
+    let journal = Journal::open(home.path(), options).unwrap();
+    let batch = |count: usize| {
+        let entries = (0..count).map(|n| {
+            let mut large = event("large");
+            large.data = Bytes::from(format!("\"{}\"", "x".repeat(5000)));
+            (large, vec![], claim(&format!("key {n}")))
+        });
+        entries.collect::<Vec<_>>()
+    };
+    let refused = journal.append_all(batch(500)).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::Full, "{refused}");
+    assert_eq!(journal.reader().unwrap().last_event_id().unwrap(), 0);
+    let stored = journal.append_all(batch(3)).await.unwrap();
+    assert_eq!(
+        stored,
+        [
+            Appended::Stored(1),
+            Appended::Stored(2),
+            Appended::Stored(3)
+        ],
+        "no id and no claim was lost to the refusal"
+    );
+}

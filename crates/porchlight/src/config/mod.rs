@@ -4,21 +4,25 @@
 //! carry units, secrets are a type that can't be printed, and a key that nobody knows is an error:
 //! a misspelt `secret` must not leave a gate open.
 
+mod advice;
 mod agreement;
 pub mod guards;
 mod reader;
 mod schemes;
 mod secret;
+mod server;
 pub mod targets;
 mod values;
 mod webhooks;
 
+use crate::dispatch::system_clock;
 use porchlight_core::{Diagnostic, Secret, Severity};
 use porchlight_source::Webhook;
+use porchlight_source::http::ClientCertificates;
 use reader::{Section, Source};
 use secret::SecretSource;
+pub use server::{Address, DEFAULT_LISTEN, Server};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use targets::Targets;
@@ -26,8 +30,6 @@ use values::to_json;
 
 /// The file's name in the home folder.
 pub const FILE: &str = "porchlight.toml";
-/// Where the server listens when nothing else is said: this machine only.
-pub const DEFAULT_LISTEN: &str = "127.0.0.1:8480";
 
 /// The whole configuration.
 pub struct Config {
@@ -47,22 +49,6 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Things that work, but probably not as meant.
     pub warnings: Vec<Diagnostic>,
-}
-
-/// `[server]`: where and how to listen.
-pub struct Server {
-    /// Address and port.
-    pub listen: SocketAddr,
-    /// How long a sender may take for the request's head.
-    pub header_timeout: Duration,
-    /// How long a sender may take for the body.
-    pub body_timeout: Duration,
-    /// How many connections at once.
-    pub max_connections: usize,
-    /// How long requests and actions under way may take when the program is told to stop.
-    pub drain: Duration,
-    /// Whose word about senders is believed, and how much one address may take.
-    pub guards: guards::ServerGuards,
 }
 
 /// `[journal]`: how long things are remembered.
@@ -125,10 +111,19 @@ impl Config {
         let table = source.parse();
         let root = Section::root(&source, &table);
         let secrets = SecretSource { home, env };
-        let server = read_server(&root);
+        let webhooks = webhooks::read(&root, &secrets);
+        let asks = |webhook: &Webhook| webhook.preset.scheme.needs_certificate();
+        let clients = if webhooks.iter().any(asks) {
+            ClientCertificates::Optional
+        } else {
+            ClientCertificates::Off
+        };
+        let now = system_clock()();
+        let server = server::read(&root, home, clients, now);
+        advice::give(&root, &server, &webhooks, now);
         let config = Self {
             journal: read_journal(&root),
-            webhooks: webhooks::read(&root, &secrets),
+            webhooks,
             targets: Targets::read(&root, &secrets),
             commands: read_commands(&root, home),
             settings: root
@@ -152,62 +147,10 @@ impl Config {
         })
     }
 
-    /// A webhook's address as its sender knows it, with this query; path and query alone where no
-    /// public address is configured.
-    pub fn address_of(&self, webhook: &Webhook, query: &str) -> String {
-        let path = format!("/webhook/{}", webhook.name);
-        let address = webhook.url.clone().unwrap_or(path);
-        match query {
-            "" => address,
-            query => format!("{address}?{query}"),
-        }
-    }
-
     /// The secret that a reference such as `light.porch.key` stands for.
     pub fn secret(&self, reference: &str) -> Option<Secret> {
         self.targets.secrets.get(reference).cloned()
     }
-}
-
-fn read_server(root: &Section<'_>) -> Server {
-    let mut server = Server {
-        listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
-        header_timeout: Duration::from_secs(10),
-        body_timeout: Duration::from_secs(30),
-        max_connections: 1024,
-        drain: Duration::from_secs(10),
-        guards: guards::ServerGuards::default(),
-    };
-    let Some(section) = root.section("server") else {
-        return server;
-    };
-    if let Some(text) = section.text("listen") {
-        match text.parse() {
-            Ok(address) => server.listen = address,
-            Err(_) => {
-                let span = section
-                    .value("listen")
-                    .map_or(section.span(), |value| value.span());
-                let help = "write an IP address and a port, such as \"127.0.0.1:8480\", or \"0.0.0.0:8480\" for the whole network";
-                section
-                    .source()
-                    .error(span, format!("`{text}` is no address to listen on"), help);
-            }
-        }
-    }
-    server.header_timeout = section
-        .duration("header_timeout")
-        .unwrap_or(server.header_timeout);
-    server.body_timeout = section
-        .duration("body_timeout")
-        .unwrap_or(server.body_timeout);
-    server.drain = section.duration("drain").unwrap_or(server.drain);
-    if let Some(number) = section.number("max_connections", 1..=100_000) {
-        server.max_connections = usize::try_from(number).unwrap_or(server.max_connections);
-    }
-    server.guards = guards::read_server(&section);
-    section.finish();
-    server
 }
 
 fn read_journal(root: &Section<'_>) -> JournalConfig {

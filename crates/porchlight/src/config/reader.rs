@@ -52,10 +52,10 @@ impl<'a> Source<'a> {
         self.note(Diagnostic::error_at(self.path, self.text, span, message).with_help(help));
     }
 
-    /// A warning at this place.
+    /// Something that works, but probably not as meant.
     pub fn warning(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        let problem = Diagnostic::error_at(self.path, self.text, span, message).with_help(help);
-        self.note(problem.as_warning());
+        let warning = Diagnostic::error_at(self.path, self.text, span, message);
+        self.note(warning.with_help(help).as_warning());
     }
 
     fn note(&self, mut problem: Diagnostic) {

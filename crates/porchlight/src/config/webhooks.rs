@@ -16,7 +16,14 @@ use std::path::Path;
 use toml::de::DeValue;
 
 /// The fields of a preset that a webhook may override.
-const OVERRIDES: [&str; 5] = ["scheme", "event", "facts", "body", "success_status"];
+const OVERRIDES: [&str; 6] = [
+    "scheme",
+    "event",
+    "facts",
+    "body",
+    "inflate",
+    "success_status",
+];
 
 /// Reads all webhooks of the file, noting every mistake.
 pub fn read(root: &Section<'_>, secrets: &SecretSource<'_>) -> Vec<Webhook> {

@@ -1,149 +1,118 @@
-//! Which bytes of a delivery are its JSON document, by what the preset expects and what the sender
-//! says it sent.
+//! Which bytes of a delivery are its document, by what the preset expects and what the sender says
+//! it sent; and that document as JSON.
 
-use super::{Unusable, not_utf8};
+use super::charset::Charset;
+use super::form;
+use super::kind::{ContentType, Kind};
+use super::{Unusable, parts, xml};
 use crate::attachment::File;
-use crate::multipart;
 use crate::preset::Body;
-use crate::reading::is_json;
 use bytes::Bytes;
-use porchlight_verify::Delivery;
+use porchlight_core::json;
 use serde_json::{Map, Value};
 
-/// The most fields of a form; PHP's old limit, which no honest sender has ever reached.
-const MAX_FIELDS: usize = 1000;
-
 /// What a body holds.
+#[derive(Debug, Clone)]
 pub struct Content {
-    /// The JSON document, UTF-8 (checked by the caller together with its form).
+    /// The document, UTF-8 (checked by the caller together with its form).
     pub data: Bytes,
-    /// The bytes whose hash identifies the document: before a byte order mark is taken off, and
-    /// without the multipart boundary around it, which changes with every try.
+    /// The bytes whose hash identifies the document: as they came, and without the multipart
+    /// boundary around them, which changes with every try.
     pub identity: Bytes,
     /// The files beside it.
     pub files: Vec<File>,
 }
 
 impl Content {
-    fn json(body: &Bytes) -> Self {
+    /// A document that came as JSON.
+    pub fn json(body: &Bytes) -> Self {
+        Self::made(without_mark(body), body)
+    }
+
+    /// A document that was made out of something else.
+    pub fn made(data: Bytes, identity: &Bytes) -> Self {
         Self {
-            data: without_mark(body),
-            identity: body.clone(),
+            data,
+            identity: identity.clone(),
             files: Vec::new(),
         }
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Multipart,
-    Form,
-    Json,
-    Text,
-    Other,
-}
-
 /// Finds the document.
-pub async fn read(expected: &Body, delivery: &Delivery) -> Result<Content, Unusable> {
-    let content_type = delivery
-        .headers
-        .get(http::header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let body = &delivery.body;
-    match (expected, kind(content_type)) {
-        (Body::Json, _) => {
-            if body.trim_ascii().is_empty() {
-                return Err(Unusable::new("the body is empty; JSON was expected"));
+pub fn read(expected: &Body, sent: &ContentType<'_>, body: &Bytes) -> Result<Content, Unusable> {
+    match (expected, sent.kind()) {
+        (Body::Json, _) if body.trim_ascii().is_empty() => {
+            Err(Unusable::new("the body is empty; JSON was expected"))
+        }
+        (Body::Json, _) => Ok(Content::json(body)),
+        (Body::Field(field), Kind::Multipart) => parts::field(sent, body, field),
+        (Body::Field(name), Kind::Form) if !looks_like_json(body) => {
+            let mut found = form::read(body, charset(sent)?)?.into_iter();
+            let mut found = found.by_ref().filter(|(field, _)| field == name);
+            let (_, text) = found.next().ok_or_else(|| missing(name))?;
+            if found.next().is_some() {
+                return Err(twice(name));
             }
-            Ok(Content::json(body))
+            Ok(Content::json(&Bytes::from(text)))
         }
-        (Body::Field(field), Kind::Multipart) => {
-            let form = multipart::read(content_type, body.clone())
-                .await
-                .map_err(Unusable::new)?;
-            let found = form.fields.into_iter().find(|(name, _)| name == field);
-            let (_, data) = found.ok_or_else(|| missing(field))?;
-            Ok(Content {
-                files: form.files,
-                ..Content::json(&data)
-            })
-        }
-        (Body::Field(field), Kind::Form) if !looks_like_json(body) => {
-            let mut fields = form_urlencoded::parse(body).take(MAX_FIELDS);
-            let (_, text) = fields
-                .find(|(name, _)| name == field)
-                .ok_or_else(|| missing(field))?;
-            Ok(Content::json(&Bytes::from(text.into_owned())))
-        }
-        (Body::Field(_), _) => Ok(Content::json(body)),
-        (Body::Any, Kind::Multipart) => {
-            let form = multipart::read(content_type, body.clone())
-                .await
-                .map_err(Unusable::new)?;
-            let mut pairs = Vec::new();
-            for (name, bytes) in form.fields {
-                let text = std::str::from_utf8(&bytes).map_err(|_| not_utf8())?;
-                pairs.push((name, text.to_owned()));
-            }
-            Ok(Content {
-                data: object(pairs),
-                identity: body.clone(),
-                files: form.files,
-            })
-        }
-        (Body::Any, Kind::Form) if !looks_like_json(body) => {
-            let pairs: Vec<(String, String)> = form_urlencoded::parse(body)
-                .into_owned()
-                .take(MAX_FIELDS + 1)
-                .collect();
-            if pairs.len() > MAX_FIELDS {
-                return Err(Unusable::new(format!(
-                    "the form has more than {MAX_FIELDS} fields"
-                )));
-            }
-            Ok(Content {
-                data: object(pairs),
-                identity: body.clone(),
-                files: Vec::new(),
-            })
+        (Body::Document, Kind::Multipart) => parts::document(sent, body),
+        (Body::Document, Kind::Xml) => xml_content(sent, body),
+        (Body::Document | Body::Field(_), _) => document(body),
+        (Body::Any | Body::CloudEvents, Kind::Multipart) => parts::any(sent, body),
+        (Body::Any | Body::CloudEvents, Kind::Form) if !looks_like_json(body) => {
+            let fields = form::read(body, charset(sent)?)?;
+            Ok(Content::made(object(fields), body))
         }
         // A form that looks like JSON is what `curl -d '{…}'` sends when nobody names the type.
-        (Body::Any, Kind::Json | Kind::Form) => Ok(Content::json(body)),
-        (Body::Any, kind) => anything(body, kind),
+        (Body::Any | Body::CloudEvents, Kind::Json | Kind::Form) => Ok(Content::json(body)),
+        (Body::Any | Body::CloudEvents, Kind::Xml) => xml_content(sent, body),
+        (Body::Any | Body::CloudEvents, Kind::Text) => {
+            let text = charset(sent)?.decode(body)?;
+            Ok(Content::made(text_as_json(&text), body))
+        }
+        (Body::Any | Body::CloudEvents, Kind::Other) => anything(sent, body),
     }
 }
 
-/// A body of no announced form: JSON when it is JSON, nothing when it is empty, else a text.
-fn anything(body: &Bytes, kind: Kind) -> Result<Content, Unusable> {
-    let data = without_mark(body);
-    let text = std::str::from_utf8(&data).map_err(|_| not_utf8())?;
-    let data = match kind {
-        Kind::Other if text.trim().is_empty() => Bytes::from_static(b"null"),
-        Kind::Other if is_json(text) => data,
-        _ => Bytes::from(Value::String(text.to_owned()).to_string()),
-    };
-    Ok(Content {
-        data,
-        ..Content::json(body)
-    })
+/// XML or JSON, by how it begins.
+pub fn document(body: &Bytes) -> Result<Content, Unusable> {
+    if body.trim_ascii_start().starts_with(b"<") || xml::looks_like_xml(body) {
+        return Ok(Content::made(xml::to_json(body, None)?, body));
+    }
+    Ok(Content::json(body))
 }
 
-fn kind(content_type: &str) -> Kind {
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    match essence.as_str() {
-        "application/x-www-form-urlencoded" => Kind::Form,
-        "application/json" | "text/json" => Kind::Json,
-        "text/plain" => Kind::Text,
-        essence if essence.starts_with("multipart/") => Kind::Multipart,
-        essence if essence.ends_with("+json") => Kind::Json,
-        _ => Kind::Other,
+/// A body of no announced form: JSON when it is JSON, XML when it says so, nothing when it is
+/// empty, else a text. JSON that readers disagree about is refused, not taken as a text.
+fn anything(sent: &ContentType<'_>, body: &Bytes) -> Result<Content, Unusable> {
+    if xml::looks_like_xml(body) {
+        return xml_content(sent, body);
     }
+    let text = charset(sent)?.decode(body)?;
+    if text.trim().is_empty() {
+        return Ok(Content::made(Bytes::from_static(b"null"), body));
+    }
+    let is_plain = body.len() == text.len();
+    match json::check(&text) {
+        Ok(()) if is_plain => Ok(Content::json(body)),
+        Ok(()) => Ok(Content::made(Bytes::from(text.into_owned()), body)),
+        Err(error) if error.malformed => Ok(Content::made(text_as_json(&text), body)),
+        Err(error) => Err(not_json(&error)),
+    }
+}
+
+fn xml_content(sent: &ContentType<'_>, body: &Bytes) -> Result<Content, Unusable> {
+    let charset = sent.parameter("charset");
+    Ok(Content::made(xml::to_json(body, charset.as_deref())?, body))
+}
+
+fn charset(sent: &ContentType<'_>) -> Result<Charset, Unusable> {
+    Charset::named(&sent.parameter("charset").unwrap_or_default())
+}
+
+fn text_as_json(text: &str) -> Bytes {
+    Bytes::from(Value::String(text.to_owned()).to_string())
 }
 
 /// A form never begins like this: its brackets are percent-encoded.
@@ -159,7 +128,7 @@ fn without_mark(body: &Bytes) -> Bytes {
 }
 
 /// A form as a JSON object; a name that repeats becomes an array.
-fn object(pairs: Vec<(String, String)>) -> Bytes {
+pub fn object(pairs: Vec<(String, String)>) -> Bytes {
     let mut object = Map::new();
     for (name, text) in pairs {
         let value = Value::String(text);
@@ -174,8 +143,23 @@ fn object(pairs: Vec<(String, String)>) -> Bytes {
     Bytes::from(Value::Object(object).to_string())
 }
 
-fn missing(field: &str) -> Unusable {
+pub fn missing(field: &str) -> Unusable {
     Unusable::new(format!(
         "the form has no field `{field}`, which holds the JSON"
     ))
+}
+
+pub fn twice(field: &str) -> Unusable {
+    Unusable::new(format!(
+        "the form has the field `{field}` twice; which one counts is anybody's guess"
+    ))
+}
+
+pub fn not_json(error: &json::JsonError) -> Unusable {
+    let what = if error.malformed {
+        "the body is not JSON"
+    } else {
+        "the body is JSON that is not taken"
+    };
+    Unusable::new(format!("{what}: {error}"))
 }

@@ -25,9 +25,8 @@ pub(super) fn admit(
     if !guards.allows(sender) {
         return Err(Answer::NotAllowed);
     }
-    if !guards.methods.contains(method) {
-        let names: Vec<&str> = guards.methods.iter().map(Method::as_str).collect();
-        return Err(Answer::WrongMethod(names.join(", ")));
+    if !hook.takes(method) {
+        return Err(Answer::WrongMethod(hook.allowed_methods()));
     }
     let (address, now) = (key(sender), Instant::now());
     if let Some(wait) = failures.wait(address, now) {

@@ -4,8 +4,10 @@
 //! the reason of a failed proof stands in them. What a script does never shows here either.
 
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use porchlight_core::EventId;
+use porchlight_journal::Appended;
+use porchlight_verify::Reply;
 use std::time::Duration;
 use warp::reply::Response;
 
@@ -21,6 +23,13 @@ pub(super) enum Answer {
         /// What was the same: `id` or `content`.
         by: &'static str,
     },
+    /// A batch is on disk, in this order.
+    Several {
+        status: StatusCode,
+        appended: Vec<Appended>,
+    },
+    /// A handshake went well; no event comes of it.
+    Handshake(Reply),
     /// The proof did not hold.
     ProofFailed { status: StatusCode },
     /// A web page posted to a webhook that asks for no proof.
@@ -32,7 +41,7 @@ pub(super) enum Answer {
     /// Not a method that the webhook takes; the value of `Allow`.
     WrongMethod(String),
     /// The body is not what its type says. The reason quotes nothing of it.
-    Unusable(String),
+    Unusable { status: StatusCode, reason: String },
     /// The request is not framed as HTTP demands.
     Malformed,
     /// The body did not arrive in time.
@@ -55,6 +64,9 @@ pub(super) enum Answer {
 
 impl Answer {
     pub(super) fn into_response(self) -> Response {
+        if let Self::Handshake(reply) = self {
+            return said(reply);
+        }
         let (status, body) = self.content();
         let mut response = Response::new(body.into());
         *response.status_mut() = status;
@@ -88,13 +100,15 @@ impl Answer {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Stored { .. } => "stored",
+            Self::Several { .. } => "stored",
+            Self::Handshake(_) => "handshake",
             Self::Duplicate { .. } => "duplicate",
             Self::ProofFailed { .. } => "proof_failed",
             Self::FromBrowser => "browser",
             Self::NotAllowed => "not_allowed",
             Self::UnknownPath => "unknown",
             Self::WrongMethod(_) => "method",
-            Self::Unusable(_) => "unusable",
+            Self::Unusable { .. } => "unusable",
             Self::Malformed => "malformed_request",
             Self::TooSlow => "too_slow",
             Self::TooLarge => "too_large",
@@ -110,7 +124,7 @@ impl Answer {
     /// Why, in one line for the people of the house.
     pub(super) fn reason(&self) -> String {
         let text = match self {
-            Self::Unusable(reason) => return format!("body unusable: {reason}"),
+            Self::Unusable { reason, .. } => return format!("body unusable: {reason}"),
             Self::NotAllowed => "the sender is in none of the networks of `allow`",
             Self::WrongMethod(allowed) => return format!("only {allowed} is taken here"),
             Self::FromBrowser => "a browser or a web page sent it",
@@ -133,9 +147,14 @@ impl Answer {
                 let body = format!(r#"{{"event":{event},"duplicate":true,"by":"{by}"}}"#);
                 return (*status, body);
             }
-            Self::Unusable(reason) => {
+            Self::Handshake(reply) => {
+                let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+                return (status, reply.body.clone());
+            }
+            Self::Several { status, appended } => return (*status, several(appended)),
+            Self::Unusable { status, reason } => {
                 let body = serde_json::json!({ "error": reason });
-                return (StatusCode::BAD_REQUEST, body.to_string());
+                return (*status, body.to_string());
             }
             Self::ProofFailed { status } => (*status, "proof failed"),
             Self::FromBrowser => (
@@ -162,6 +181,41 @@ impl Answer {
     }
 }
 
+/// The answer to a handshake, as the scheme words it.
+fn said(reply: Reply) -> Response {
+    let mut response = Response::new(reply.body.into());
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+    let headers = response.headers_mut();
+    let kind = reply.content_type.into_iter();
+    let kind = kind.map(|kind| (CONTENT_TYPE.as_str().to_owned(), kind));
+    for (name, value) in kind.chain(reply.headers) {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+/// `event` is the first, as for a delivery of one; `duplicates` are those of `events` that were on
+/// disk already.
+fn several(appended: &[Appended]) -> String {
+    let id = |appended: &Appended| match *appended {
+        Appended::Stored(id) | Appended::Duplicate(id) => id,
+    };
+    let is_duplicate = |appended: &&Appended| matches!(appended, Appended::Duplicate(_));
+    let events: Vec<EventId> = appended.iter().map(id).collect();
+    let duplicates: Vec<EventId> = appended.iter().filter(is_duplicate).map(id).collect();
+    let mut body = serde_json::json!({ "events": events });
+    if let Some(first) = events.first() {
+        body["event"] = (*first).into();
+    }
+    if !duplicates.is_empty() {
+        body["duplicates"] = duplicates.into();
+    }
+    body.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,7 +233,14 @@ mod tests {
                 event: 7,
                 by: "id",
             },
-            Answer::Unusable("no \"JSON\"\n".into()),
+            Answer::Several {
+                status: ok,
+                appended: vec![Appended::Stored(7), Appended::Duplicate(3)],
+            },
+            Answer::Unusable {
+                status: StatusCode::BAD_REQUEST,
+                reason: "no \"JSON\"\n".into(),
+            },
             Answer::FromBrowser,
             Answer::Broken,
         ] {

@@ -3,7 +3,7 @@
 pub use porchlight_core::Network;
 use std::time::Duration;
 
-/// The limits of one listener.
+/// The limits of all listeners together.
 #[derive(Debug, Clone)]
 pub struct ServeLimits {
     /// Connections at one time. Each costs at most [`Self::READ_BUFFER`] bytes beside its body.
@@ -11,12 +11,14 @@ pub struct ServeLimits {
     /// Connections at one time from one IPv4 address or one IPv6 /64 network; loopback, which is
     /// where a reverse proxy sits, may take all.
     pub connections_per_address: usize,
-    /// How long a request's header may take, and how long a connection may idle between requests.
+    /// How long a request's header may take, before it a TLS handshake, and how long a connection may idle between requests.
     pub header: Duration,
     /// How long a body may take from the end of the header to its last byte.
     pub body: Duration,
     /// How long a body may pause.
     pub body_idle: Duration,
+    /// How long an answer may wait for its reader without any progress.
+    pub write: Duration,
     /// Bytes of bodies that may be in memory at one time, counted once a body passes 64 KiB. A
     /// webhook's own cap should stay below it.
     pub body_memory: usize,
@@ -29,6 +31,9 @@ pub struct ServeLimits {
     pub proxies: Vec<Network>,
     /// In which header these say it.
     pub forwarding: Forwarding,
+    /// Where senders reach us, such as `https://porch.example`, without a slash at the end: what
+    /// [`porchlight_verify::Delivery::url`] begins with.
+    pub public_url: Option<String>,
 }
 
 /// The header in which a trusted proxy names the sender.
@@ -61,11 +66,13 @@ impl Default for ServeLimits {
             header: Duration::from_secs(15),
             body: Duration::from_secs(120),
             body_idle: Duration::from_secs(10),
+            write: Duration::from_secs(10),
             body_memory: 128 << 20,
             failures_per_minute: 60,
             drain: Duration::from_secs(10),
             proxies: Vec::new(),
             forwarding: Forwarding::default(),
+            public_url: None,
         }
     }
 }

@@ -5,10 +5,12 @@
 //! the newcomer; then one that keeps us waiting for its body. A request that is complete is never
 //! cut off. So a thousand slow connections cost a genuine sender nothing.
 
+use super::limits::Network;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use tokio::sync::Notify;
 
@@ -26,11 +28,26 @@ pub(super) enum Phase {
     Work = 2,
 }
 
+/// How a connection came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Road {
+    /// Over TCP, for all to read.
+    Tcp,
+    /// Over TCP with TLS.
+    Tls,
+    /// Through a Unix socket: from a program on this machine that was given access.
+    Unix,
+}
+
 /// One connection, as the routes see it: a request extension (`Arc<Connection>`).
 #[derive(Debug)]
 pub struct Connection {
-    /// Who is at the other end of the socket; a reverse proxy, if there is one.
+    /// Who is at the other end of the socket; a reverse proxy, if there is one. Loopback with
+    /// port 0 for a Unix socket.
     pub peer: SocketAddr,
+    /// How it came in.
+    pub road: Road,
+    certificates: OnceLock<Arc<[Vec<u8>]>>,
     number: u64,
     key: IpAddr,
     born: Instant,
@@ -51,6 +68,27 @@ pub(super) enum Order {
 }
 
 impl Connection {
+    /// The client's certificates as DER, its own first; empty when it showed none. It has proven
+    /// that it holds the key of the first; nothing else about them was checked.
+    pub fn certificates(&self) -> Arc<[Vec<u8>]> {
+        self.certificates.get().cloned().unwrap_or_default()
+    }
+
+    /// Notes the certificates that the handshake brought.
+    pub(super) fn identify(&self, chain: Arc<[Vec<u8>]>) {
+        // There is one handshake, so nothing is there yet.
+        _ = self.certificates.set(chain);
+    }
+
+    /// Whose word about forwarded addresses counts on this connection: the listed proxies', and
+    /// that of whoever was given access to our Unix socket, which can only be a proxy.
+    pub(super) fn proxies<'a>(&self, listed: &'a [Network]) -> Cow<'a, [Network]> {
+        match self.road {
+            Road::Tcp | Road::Tls => Cow::Borrowed(listed),
+            Road::Unix => Cow::Owned([listed, &[Network::of(self.peer.ip())]].concat()),
+        }
+    }
+
     /// Notes what it waits for from now on.
     pub(super) fn enter(&self, phase: Phase) {
         let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
@@ -104,7 +142,7 @@ impl Connection {
     }
 }
 
-/// All places of one listener.
+/// All places of all listeners.
 #[derive(Debug)]
 pub(super) struct Places {
     total: usize,
@@ -132,7 +170,7 @@ impl Places {
 
     /// A place for a newcomer, if need be at the cost of one that is only being waited for; `None`
     /// when all are at work.
-    pub(super) fn take(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
+    pub(super) fn take(self: &Arc<Self>, peer: SocketAddr, road: Road) -> Option<Place> {
         let key = key(peer.ip());
         let share = if key.is_loopback() {
             self.total
@@ -149,6 +187,8 @@ impl Places {
         taken.next += 1;
         let connection = Arc::new(Connection {
             peer,
+            road,
+            certificates: OnceLock::new(),
             number,
             key,
             born: self.born,
@@ -246,24 +286,24 @@ mod tests {
     #[test]
     fn when_full_the_longest_silent_connection_makes_room() {
         let places = Places::new(2, 2);
-        let first = places.take(peer(1)).unwrap();
-        let second = places.take(peer(2)).unwrap();
+        let first = places.take(peer(1), Road::Tcp).unwrap();
+        let second = places.take(peer(2), Road::Tcp).unwrap();
         first.connection.enter(Phase::Work);
-        let third = places.take(peer(3)).unwrap();
+        let third = places.take(peer(3), Road::Tcp).unwrap();
         assert!(!told_to_leave(&first) && told_to_leave(&second));
         third.connection.enter(Phase::Work);
-        assert!(places.take(peer(4)).is_none(), "all are at work");
+        assert!(places.take(peer(4), Road::Tcp).is_none(), "all are at work");
         drop(first);
-        assert!(places.take(peer(4)).is_some());
+        assert!(places.take(peer(4), Road::Tcp).is_some());
     }
 
     #[test]
     fn one_address_takes_only_its_share_and_makes_room_among_its_own() {
         let places = Places::new(10, 2);
-        let other = places.take(peer(9)).unwrap();
-        let first = places.take(peer(1)).unwrap();
-        let second = places.take(peer(1)).unwrap();
-        let _third = places.take(peer(1)).unwrap();
+        let other = places.take(peer(9), Road::Tcp).unwrap();
+        let first = places.take(peer(1), Road::Tcp).unwrap();
+        let second = places.take(peer(1), Road::Tcp).unwrap();
+        let _third = places.take(peer(1), Road::Tcp).unwrap();
         assert!(told_to_leave(&first) && !told_to_leave(&second) && !told_to_leave(&other));
         assert_eq!(places.lock().connections.len(), 3);
     }
@@ -271,8 +311,8 @@ mod tests {
     #[test]
     fn an_evicted_place_is_counted_once() {
         let places = Places::new(1, 1);
-        let first = places.take(peer(1)).unwrap();
-        let second = places.take(peer(1)).unwrap();
+        let first = places.take(peer(1), Road::Tcp).unwrap();
+        let second = places.take(peer(1), Road::Tcp).unwrap();
         drop(first);
         assert_eq!(places.lock().addresses.values().sum::<usize>(), 1);
         drop(second);
@@ -282,9 +322,9 @@ mod tests {
     #[test]
     fn a_body_under_way_is_spared_for_a_while() {
         let places = Places::new(1, 1);
-        let first = places.take(peer(1)).unwrap();
+        let first = places.take(peer(1), Road::Tcp).unwrap();
         first.connection.enter(Phase::Body);
-        assert!(places.take(peer(2)).is_none());
+        assert!(places.take(peer(2), Road::Tcp).is_none());
     }
 
     #[test]

@@ -1,16 +1,15 @@
-//! What happens to a request once its body is complete: prove, decode, append, answer.
-//!
-//! It never sees a socket, and never looks into a body: schemes and presets do.
+//! All webhooks that are served, and what is counted and said about their deliveries. How a
+//! delivery is taken is in [`super::take`].
 
 use super::answer::Answer;
 use super::failures::Failures;
 use super::hook::{Hook, Memory};
 use super::refusals::{About, Refusals};
-use crate::dedup::{self, Sameness};
-use crate::{Webhook, decode};
+use crate::Webhook;
+use crate::dedup::Sameness;
 use http::StatusCode;
-use porchlight_core::{Event, NewEvent, Timestamp};
-use porchlight_journal::{Appended, Journal, NewRefusal, SecretUse};
+use porchlight_core::{Event, Timestamp};
+use porchlight_journal::{Journal, NewRefusal, SecretUse};
 use porchlight_verify::{Delivery, Rejected};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,31 +17,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-/// How the host's own event types begin. No webhook can make one.
-const OWN_TYPES: &str = "porchlight.";
-
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub(super) type OnStored = Arc<dyn Fn(Arc<Event>) + Send + Sync>;
 
 /// Takes deliveries to the journal.
 pub struct Receiver {
-    journal: Journal,
-    clock: Clock,
-    stored: OnStored,
+    pub(super) journal: Journal,
+    pub(super) clock: Clock,
+    pub(super) stored: OnStored,
     webhooks: RwLock<Arc<HashMap<String, Arc<Hook>>>>,
-    counters: Counters,
-    refusals: Refusals,
+    pub(super) counters: Counters,
+    pub(super) refusals: Refusals,
 }
 
 #[derive(Default)]
-struct Counters {
-    received: AtomicU64,
-    stored: AtomicU64,
-    duplicates: AtomicU64,
-    refused: AtomicU64,
-    unusable: AtomicU64,
-    unavailable: AtomicU64,
-    turned_away: AtomicU64,
+pub(super) struct Counters {
+    pub(super) received: AtomicU64,
+    pub(super) stored: AtomicU64,
+    pub(super) duplicates: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) unusable: AtomicU64,
+    pub(super) unavailable: AtomicU64,
+    pub(super) turned_away: AtomicU64,
 }
 
 /// How many deliveries there were since the start, and what became of them. Deliveries under way
@@ -112,6 +108,12 @@ impl Receiver {
         self.refusals.latest()
     }
 
+    /// Whether refusals become events ([`super::REFUSED`]); they do unless said otherwise. Without
+    /// a script that listens, each would cost the memory card a commit a minute for nothing.
+    pub fn tell_scripts_of_refusals(&self, wanted: bool) {
+        self.refusals.wanted.store(wanted, Ordering::Relaxed);
+    }
+
     /// When each secret last proved a delivery since the start, also a repeated one.
     pub fn secret_uses(&self) -> Vec<SecretUse> {
         let webhooks = self.webhooks.read().unwrap_or_else(PoisonError::into_inner);
@@ -153,58 +155,13 @@ impl Receiver {
         answer
     }
 
-    /// Takes a complete delivery to the journal.
-    pub(super) async fn take(
+    pub(super) fn repeated(
         &self,
-        hook: &Arc<Hook>,
-        delivery: Delivery,
-        failures: &Failures,
+        about: &About<'_>,
+        status: StatusCode,
+        event: u64,
+        by: &Sameness,
     ) -> Answer {
-        count(&self.counters.received);
-        let received = (self.clock)();
-        let about = about(hook, delivery.peer, received);
-        let verified = match hook.prove(delivery, received).await {
-            Ok(verified) => verified,
-            Err(rejected) => return self.not_proved(&about, &rejected, failures),
-        };
-        if let Some(wait) = hook.count(Instant::now()) {
-            return self.decline(
-                &about,
-                &self.counters.turned_away,
-                Answer::TooMany(wait),
-                None,
-            );
-        }
-        let mut decoded = match decode(&hook.webhook, verified, received).await {
-            Ok(decoded) => decoded,
-            Err(unusable) => {
-                let answer = Answer::Unusable(unusable.to_string());
-                return self.decline(&about, &self.counters.unusable, answer, None);
-            }
-        };
-        keep_own_types(&mut decoded.event);
-        let sameness = dedup::settle(&hook.webhook, &mut decoded);
-        let status = status(hook.webhook.preset.success_status, StatusCode::OK);
-        let content = decoded.event.clone();
-        let appended = hook
-            .journal
-            .append(decoded.event, decoded.blobs, decoded.claim);
-        match appended.await {
-            Ok(Appended::Stored(id)) => {
-                count(&self.counters.stored);
-                (self.stored)(Arc::new(Event { id, content }));
-                Answer::Stored { status, event: id }
-            }
-            Ok(Appended::Duplicate(id)) => self.repeated(&about, status, id, &sameness),
-            Err(unavailable) => {
-                let answer = Answer::Unavailable(unavailable.retry_after);
-                let why = format!("journal unavailable: {unavailable}");
-                self.decline(&about, &self.counters.unavailable, answer, Some(&why))
-            }
-        }
-    }
-
-    fn repeated(&self, about: &About<'_>, status: StatusCode, event: u64, by: &Sameness) -> Answer {
         count(&self.counters.duplicates);
         let answer = Answer::Duplicate {
             status,
@@ -215,12 +172,27 @@ impl Receiver {
         answer
     }
 
-    fn not_proved(&self, about: &About<'_>, rejected: &Rejected, failures: &Failures) -> Answer {
+    pub(super) fn not_proved(
+        &self,
+        about: &About<'_>,
+        rejected: &Rejected,
+        failures: &Failures,
+    ) -> Answer {
+        let wanted = about.hook.webhook.preset.scheme.reject_status();
+        self.refuse_with(about, wanted, rejected, failures)
+    }
+
+    pub(super) fn refuse_with(
+        &self,
+        about: &About<'_>,
+        wanted: u16,
+        rejected: &Rejected,
+        failures: &Failures,
+    ) -> Answer {
         count(&self.counters.refused);
         if let Some(peer) = about.peer {
             failures.record(super::places::key(peer), Instant::now());
         }
-        let wanted = about.hook.webhook.preset.scheme.reject_status();
         let answer = Answer::ProofFailed {
             status: status(wanted, StatusCode::UNAUTHORIZED),
         };
@@ -230,7 +202,7 @@ impl Receiver {
         answer
     }
 
-    fn decline(
+    pub(super) fn decline(
         &self,
         about: &About<'_>,
         counter: &AtomicU64,
@@ -245,22 +217,15 @@ impl Receiver {
     }
 }
 
-fn about(hook: &Hook, peer: Option<IpAddr>, at: Timestamp) -> About<'_> {
+pub(super) fn about(hook: &Hook, peer: Option<IpAddr>, at: Timestamp) -> About<'_> {
     About { hook, peer, at }
 }
 
-/// A type that only the host makes gets another name when a sender chose it.
-fn keep_own_types(event: &mut NewEvent) {
-    if event.kind.starts_with(OWN_TYPES) {
-        event.kind.insert_str(0, "webhook.");
-    }
-}
-
-fn count(counter: &AtomicU64) {
+pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// A status from preset data; `otherwise` when the number is none, which loading excludes.
-fn status(number: u16, otherwise: StatusCode) -> StatusCode {
+pub(super) fn status(number: u16, otherwise: StatusCode) -> StatusCode {
     StatusCode::from_u16(number).unwrap_or(otherwise)
 }

@@ -1,7 +1,7 @@
 //! What is said about deliveries that become no event: a log line, a record, an event for scripts.
 //!
-//! None of these grows with a flood: a line a minute for each webhook and address, ten records a
-//! second, an event a minute for each webhook; each says how many went unsaid before it. None of
+//! None of these grows with a flood: a line a minute for each webhook and address, two records a
+//! second and an event a minute for each webhook; each says how many went unsaid before it. None of
 //! them is waited for, and none begets another: an event that can't be stored is not refused anew.
 
 use super::answer::Answer;
@@ -14,7 +14,7 @@ use porchlight_core::{Event, EventId, NewEvent, Proof, Timestamp};
 use porchlight_journal::{Appended, Journal, NewRefusal};
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,14 +24,14 @@ const LATEST: usize = 100;
 /// The most bytes of a reason that are kept.
 const MAX_REASON: usize = 300;
 
-/// Records in a minute; a tenth of them at once would do, and all of them are 2 kB a second.
-const RECORDS_PER_MINUTE: u32 = 600;
+/// Records about one webhook in a minute: enough for everything but a flood.
+const RECORDS_PER_MINUTE: u32 = 120;
 
 /// The pause between two events about one webhook.
 const BETWEEN_EVENTS: Duration = Duration::from_secs(60);
 
-/// The type of the event.
-const KIND: &str = "porchlight.webhook.refused";
+/// The type of the event that tells scripts of refused deliveries.
+pub const REFUSED: &str = "porchlight.webhook.refused";
 
 /// Who says it: a name that no webhook can have.
 const SOURCE: &str = "porchlight";
@@ -41,8 +41,8 @@ pub(super) struct Refusals {
     journal: Journal,
     stored: OnStored,
     latest: Mutex<VecDeque<NewRefusal>>,
-    pace: Mutex<Bucket>,
-    unsaid: AtomicU64,
+    /// Whether anybody asked for the event.
+    pub(super) wanted: AtomicBool,
 }
 
 /// Something that is to be said about one delivery.
@@ -58,8 +58,7 @@ impl Refusals {
             journal,
             stored,
             latest: Mutex::default(),
-            pace: Mutex::default(),
-            unsaid: AtomicU64::new(0),
+            wanted: AtomicBool::new(true),
         }
     }
 
@@ -93,7 +92,7 @@ impl Refusals {
         // Where the journal can't take an event it can't take a record of that either.
         if !matches!(answer, Answer::Unavailable(_)) {
             self.announce(about.hook, &refusal);
-            self.record(&refusal);
+            self.record(about.hook, &refusal);
         }
         self.remember(refusal);
     }
@@ -117,7 +116,8 @@ impl Refusals {
             );
         }
         let reason = format!("duplicate of event {event} by {by}");
-        self.record(&about.refusal(answer, answer.code(), &reason, Some(event)));
+        let record = about.refusal(answer, answer.code(), &reason, Some(event));
+        self.record(about.hook, &record);
     }
 
     fn remember(&self, refusal: NewRefusal) {
@@ -128,28 +128,24 @@ impl Refusals {
         latest.push_back(refusal);
     }
 
-    fn record(&self, refusal: &NewRefusal) {
-        let rate = Rate::per_minute(RECORDS_PER_MINUTE);
-        let pace = self.pace.lock();
-        let may = pace
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(rate, Instant::now());
-        if may.is_err() {
-            self.unsaid.fetch_add(1, Ordering::Relaxed);
+    fn record(&self, hook: &Hook, refusal: &NewRefusal) {
+        let Some(unsaid) = hook.memory.records.may_write(Instant::now()) else {
             return;
-        }
-        let unsaid = self.unsaid.swap(0, Ordering::Relaxed);
+        };
         let refusal = NewRefusal {
             unsaid,
             ..refusal.clone()
         };
         if self.journal.refused(refusal).is_err() {
-            self.unsaid.fetch_add(unsaid + 1, Ordering::Relaxed);
+            hook.memory.records.give_back(unsaid + 1);
         }
     }
 
     /// Appends the event for scripts, if it is time for one.
     fn announce(&self, hook: &Hook, refusal: &NewRefusal) {
+        if !self.wanted.load(Ordering::Relaxed) {
+            return;
+        }
         let Some(count) = hook.memory.announcements.count(Instant::now()) else {
             return;
         };
@@ -202,7 +198,7 @@ fn event(refusal: &NewRefusal, count: u64) -> NewEvent {
     });
     NewEvent {
         source: SOURCE.to_owned(),
-        kind: KIND.to_owned(),
+        kind: REFUSED.to_owned(),
         subject: Some(refusal.webhook.clone()),
         time: refusal.at.to_rfc3339(),
         dedup_key: format!("host:{}:{}", refusal.webhook, refusal.at.0),
@@ -220,6 +216,31 @@ fn event(refusal: &NewRefusal, count: u64) -> NewEvent {
         attachments: Vec::new(),
         redelivered: false,
         depth: 0,
+    }
+}
+
+/// When a record about a webhook may be written, and how many there are none of.
+#[derive(Debug, Default)]
+pub(super) struct Records(Mutex<(Bucket, u64)>);
+
+impl Records {
+    /// `Some(n)`: write it, and that `n` before it were not.
+    fn may_write(&self, now: Instant) -> Option<u64> {
+        let mut pace = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (bucket, unsaid) = &mut *pace;
+        if bucket
+            .take(Rate::per_minute(RECORDS_PER_MINUTE), now)
+            .is_err()
+        {
+            *unsaid += 1;
+            return None;
+        }
+        Some(std::mem::take(unsaid))
+    }
+
+    fn give_back(&self, count: u64) {
+        let mut pace = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.1 += count;
     }
 }
 

@@ -110,14 +110,18 @@ impl Porch {
         let announced = announced(&head.headers);
         let mut delivery = Delivery {
             method: head.method,
-            url: target(head.name.as_str(), &head.query),
+            url: self.target(&hook, &head.query),
+            certificates: connection.certificates(),
             query: head.query,
             headers: head.headers,
             body: Bytes::new(),
             peer: Some(sender),
             max_inflated: hook.max_inflated(),
-            ..Delivery::default()
         };
+        if announced.is_some_and(|length| length > hook.cap) {
+            connection.answer_early();
+            return self.receiver.turn_away(&hook, sender, Answer::TooLarge);
+        }
         if let Some(answer) = self.receiver.refuse_early(&hook, &delivery, &self.failures) {
             connection.answer_early();
             return answer;
@@ -153,24 +157,22 @@ impl Porch {
     fn admit(&self, head: &Head) -> Result<(Arc<Hook>, IpAddr), Answer> {
         let hook = self.receiver.hook(head.name.as_str());
         let hook = hook.ok_or(Answer::UnknownPath)?;
-        let sender = origin::sender(
-            head.connection.peer.ip(),
-            &head.headers,
-            &self.limits.proxies,
-            self.limits.forwarding,
-        );
+        let peer = head.connection.peer.ip();
+        let proxies = head.connection.proxies(&self.limits.proxies);
+        let sender = origin::sender(peer, &head.headers, &proxies, self.limits.forwarding);
         match admit(&hook, sender, &head.method, &head.headers, &self.failures) {
             Ok(()) => Ok((hook, sender)),
             Err(answer) => Err(self.receiver.turn_away(&hook, sender, answer)),
         }
     }
+
+    /// The webhook's public address with the query as sent; path and query when none is known.
+    fn target(&self, hook: &Hook, query: &str) -> String {
+        let webhook = &hook.webhook;
+        webhook.address(self.limits.public_url.as_deref(), query)
+    }
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn target(name: &str, query: &str) -> String {
-    let separator = if query.is_empty() { "" } else { "?" };
-    format!("/webhook/{name}{separator}{query}")
 }

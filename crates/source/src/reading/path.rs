@@ -18,11 +18,15 @@ pub(super) enum Step {
 }
 
 impl Path {
-    /// Reads a pointer; `None` when it does not begin with a slash.
+    /// Reads a pointer; `None` when it does not begin with a slash. The empty one is the document.
     pub fn parse(pointer: &str) -> Option<Self> {
-        let steps = pointer
-            .strip_prefix('/')?
-            .split('/')
+        let steps = match pointer {
+            "" => None,
+            pointer => Some(pointer.strip_prefix('/')?.split('/')),
+        };
+        let steps = steps
+            .into_iter()
+            .flatten()
             .map(|token| match token {
                 "*" => Step::Each,
                 _ => Step::Name(token.replace("~1", "/").replace("~0", "~")),

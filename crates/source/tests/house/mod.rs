@@ -91,12 +91,23 @@ fn hook(preset: Preset, secrets: Vec<Secret>) -> Webhook {
     Webhook::new("porch", preset, secrets)
 }
 
-/// Proof, which must hold, then decoding.
+/// Proof, which must hold, then decoding into one event.
 pub async fn decoded(
     hook: &Webhook,
     delivery: Delivery,
     now: Timestamp,
 ) -> Result<Decoded, Unusable> {
+    let mut events = all_decoded(hook, delivery, now).await?;
+    assert_eq!(events.len(), 1);
+    Ok(events.remove(0))
+}
+
+/// The same, into as many events as there are.
+pub async fn all_decoded(
+    hook: &Webhook,
+    delivery: Delivery,
+    now: Timestamp,
+) -> Result<Vec<Decoded>, Unusable> {
     let verified = verify(
         &hook.preset.scheme,
         &hook.preset.name,

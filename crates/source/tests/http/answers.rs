@@ -1,6 +1,6 @@
 //! The table of answers.
 
-use crate::house::{House, limits};
+use crate::house::{House, limits, post};
 use porchlight_source::http::ServeLimits;
 
 #[tokio::test]
@@ -286,14 +286,6 @@ async fn pipelined_requests_are_answered_in_their_order() {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.json()["event"].as_u64(), Some(n));
     }
-}
-
-fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!(
-        "POST {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
 }
 
 fn post_alive(path: &str, body: &str) -> String {

@@ -1,14 +1,16 @@
-//! A porch with three webhooks on loopback, and a sender that writes bytes.
+//! A porch on loopback, and a sender that writes bytes.
 //!
-//! `gate` asks for a signature, `open` for nothing, and `small` for nothing and takes 1 KiB.
+//! It has three webhooks unless a test brings its own: `gate` asks for a signature, `open` for
+//! nothing, and `small` for nothing and takes 1 KiB.
 
 use porchlight_core::{Event, Secret, Timestamp};
-use porchlight_journal::{Journal, Options};
-use porchlight_source::http::{Receiver, ServeLimits, serve};
+use porchlight_journal::{Journal, Options, Reader};
+use porchlight_source::http::{Listener, Receiver, ServeLimits, serve};
 use porchlight_source::{Preset, Webhook};
 use porchlight_verify::{Delivery, sign};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +27,8 @@ pub struct House {
     pub receiver: Arc<Receiver>,
     pub stop: CancellationToken,
     journal: Journal,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    clock: Arc<AtomicI64>,
     stored: mpsc::UnboundedReceiver<Arc<Event>>,
     serving: JoinHandle<()>,
 }
@@ -40,25 +43,60 @@ impl House {
     }
 
     pub async fn open_with(limits: ServeLimits) -> Self {
+        Self::furnish(limits, webhooks()).await
+    }
+
+    pub async fn furnish(limits: ServeLimits, webhooks: Vec<Webhook>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self::build(vec![Listener::Tcp(listener)], address, limits, webhooks).await
+    }
+
+    /// A house with these doors, of which `address` is the one that most tests use.
+    pub async fn open_on(
+        listeners: Vec<Listener>,
+        address: SocketAddr,
+        limits: ServeLimits,
+    ) -> Self {
+        Self::build(listeners, address, limits, webhooks()).await
+    }
+
+    async fn build(
+        listeners: Vec<Listener>,
+        address: SocketAddr,
+        limits: ServeLimits,
+        webhooks: Vec<Webhook>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path(), Options::default()).unwrap();
+        let clock = Arc::new(AtomicI64::new(now().0));
+        let ticking = Arc::clone(&clock);
+        let tell = Arc::new(move || Timestamp(ticking.load(Ordering::SeqCst)));
+        let options = Options {
+            clock: tell.clone(),
+            ..Options::default()
+        };
+        let journal = Journal::open(folder.path(), options).unwrap();
         let (sender, stored) = mpsc::unbounded_channel();
         let receiver = Arc::new(Receiver::new(
             journal.clone(),
-            Arc::new(now),
+            tell,
             Arc::new(move |event| drop(sender.send(event))),
         ));
-        receiver.set_webhooks(webhooks());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        receiver.set_webhooks(webhooks);
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, Arc::clone(&receiver), limits, stop.clone()));
+        let serving = tokio::spawn(serve(
+            listeners,
+            Arc::clone(&receiver),
+            limits,
+            stop.clone(),
+        ));
         Self {
             address,
             receiver,
             stop,
             journal,
-            _folder: folder,
+            folder,
+            clock,
             stored,
             serving,
         }
@@ -128,12 +166,32 @@ impl House {
         self.journal.clone().close().await;
     }
 
+    /// Moves the clock of receiver and journal.
+    pub fn set_clock(&self, at: Timestamp) {
+        self.clock.store(at.0, Ordering::SeqCst);
+    }
+
+    /// Closes the journal and opens it for reading.
+    pub async fn records(&self) -> Reader {
+        self.break_journal().await;
+        Reader::open(self.folder.path()).unwrap()
+    }
+
     pub async fn ended(&mut self) {
         timeout(STUCK, &mut self.serving)
             .await
             .expect("drained in time")
             .unwrap();
     }
+}
+
+/// A whole request with these header lines, each with its line end.
+pub fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 fn webhooks() -> Vec<Webhook> {
@@ -151,7 +209,7 @@ fn webhooks() -> Vec<Webhook> {
     ]
 }
 
-fn secret() -> Secret {
+pub fn secret() -> Secret {
     Secret::new("secret", "a quiet word at the gate")
 }
 

@@ -3,6 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+mod certificates;
+mod guards;
 mod hostile;
 mod house;
+#[cfg(unix)]
+mod listeners;
 mod patience;
+mod records;
+mod sequences;
+mod tls;

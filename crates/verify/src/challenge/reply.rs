@@ -78,6 +78,13 @@ impl Words {
         })
     }
 
+    /// Whether something in it is made with the secret.
+    pub(super) fn sign(&self) -> bool {
+        let headers = self.headers.iter().flat_map(|(_, pieces)| pieces);
+        let mut pieces = self.body.iter().chain(headers);
+        pieces.any(|piece| matches!(piece, Piece::Hmac(..)))
+    }
+
     pub(super) fn say(
         &self,
         scheme: &Scheme,

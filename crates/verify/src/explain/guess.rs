@@ -57,6 +57,18 @@ pub fn guess(
     guesses
 }
 
+/// What a head without a proof looks like: something else in it that could be one.
+pub fn guess_by_head(scheme: &Scheme, head: &Delivery, rejected: &Rejected) -> Option<String> {
+    if rejected.step() != Step::Missing || !scheme.is_mac() {
+        return None;
+    }
+    let text = texts(head).into_iter().next()?;
+    Some(format!(
+        "it stands in {}, which holds something of that form; the scheme looks elsewhere",
+        text.place
+    ))
+}
+
 fn signed_parts(scheme: &Scheme) -> Vec<&SignedScheme> {
     match &scheme.method {
         Method::Signed(signed) if signed.algorithms.iter().all(|a| a.is_mac()) => vec![signed],
