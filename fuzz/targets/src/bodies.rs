@@ -49,7 +49,7 @@ fn read(webhook: &Webhook, kind: &str, body: &[u8]) -> Option<Vec<Decoded>> {
         runtime.block_on(decode(webhook, verified, NOW))
     };
     let (first, second) = match (once(), once()) {
-        (Ok(first), Ok(second)) => (many(first), many(second)),
+        (Ok(first), Ok(second)) => (first, second),
         (Err(first), Err(second)) => {
             assert_eq!(first, second);
             let said = first.to_string();
@@ -67,14 +67,11 @@ fn read(webhook: &Webhook, kind: &str, body: &[u8]) -> Option<Vec<Decoded>> {
     Some(first)
 }
 
-fn many(decoded: Decoded) -> Vec<Decoded> {
-    vec![decoded]
-}
-
 fn promises(decoded: &Decoded) {
     let event = &decoded.event;
     let text = std::str::from_utf8(&event.data).expect("the data is UTF-8");
-    let json: Result<&serde_json::value::RawValue, _> = serde_json::from_str(text);
+    // A value that is skipped is checked for its form only, so that any number passes.
+    let json: Result<serde::de::IgnoredAny, _> = serde_json::from_str(text);
     assert!(json.is_ok(), "the data is no JSON: {text}");
     assert!(event.facts.is_object());
     let plain =
