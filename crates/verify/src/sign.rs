@@ -187,19 +187,22 @@ fn sign_template(
         }
     }
     let mut placing = Placing::default();
-    let time = signed.timestamp.as_ref().map(|rule| {
-        let written = rule.format.write(now);
-        given_or_placed(&rule.locator, written, delivery, &mut placing)
-    });
-    let id = signed
-        .id
-        .as_ref()
-        .map(|rule| given_or_placed(&rule.locator, id.to_owned(), delivery, &mut placing));
+    let time = match &signed.timestamp {
+        Some(rule) => {
+            let written = rule.format.write(now);
+            given_or_placed(&rule.locator, written, delivery, &mut placing)?
+        }
+        None => String::new(),
+    };
+    let id = match &signed.id {
+        Some(rule) => given_or_placed(&rule.locator, id.to_owned(), delivery, &mut placing)?,
+        None => String::new(),
+    };
     let form = canonical::form_sorted(delivery);
     let parts = signed.signed.fill(&Values {
         body: &delivery.body,
-        timestamp: time.as_deref().unwrap_or_default(),
-        id: id.as_deref().unwrap_or_default(),
+        timestamp: &time,
+        id: &id,
         url: &delivery.url,
         method: delivery.method.as_str(),
         form_sorted: &form,
@@ -214,17 +217,25 @@ fn sign_template(
     placing.apply(delivery)
 }
 
-/// What stands in the body is the sample's own; what stands elsewhere is put there.
+/// What stands in the body is the sample's own; what stands in a header is put there together with
+/// the signature, and what stands in the query at once, because the address may be signed.
 fn given_or_placed(
     locator: &Locator,
     value: String,
-    delivery: &Delivery,
+    delivery: &mut Delivery,
     placing: &mut Placing,
-) -> String {
-    if matches!(locator.place, Place::Json(_)) {
-        let found = locator.find_one(&Source::new(delivery));
-        return found.map_or_else(|_| String::new(), std::borrow::Cow::into_owned);
+) -> Result<String, String> {
+    match locator.place {
+        Place::Json(_) => {
+            let found = locator.find_one(&Source::new(delivery));
+            return Ok(found.map_or_else(|_| String::new(), std::borrow::Cow::into_owned));
+        }
+        Place::Query(_) => {
+            let mut at_once = Placing::default();
+            at_once.put(locator, &value, "", 0);
+            at_once.apply(delivery)?;
+        }
+        Place::Header(_) => placing.put(locator, &value, "", 0),
     }
-    placing.put(locator, &value, "", 0);
-    value
+    Ok(value)
 }

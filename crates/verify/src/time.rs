@@ -30,9 +30,16 @@ impl TryFrom<String> for TimeFormat {
             "unix-s" => Ok(Self::UnixSeconds),
             "unix-ms" => Ok(Self::UnixMillis),
             "rfc3339" => Ok(Self::Rfc3339),
-            // A pattern that cannot write a time could never read one.
-            pattern if pattern.contains('%') && strftime(pattern, Timestamp(0)).is_some() => {
-                Ok(Self::Pattern(text))
+            pattern if pattern.contains('%') => {
+                // One that cannot read what it writes (`%Y-%m`) would refuse every delivery.
+                let format = Self::Pattern(text);
+                match format.parse(&format.write(Timestamp(0))) {
+                    Some(_) => Ok(format),
+                    None => Err(format!(
+                        "`{}` says too little of a time, or what cannot be read; it needs year, month, day, hour and minute",
+                        format.word()
+                    )),
+                }
             }
             _ => Err(format!(
                 "`{text}` is no time format; use unix-s, unix-ms, rfc3339 or a strftime pattern"
@@ -214,7 +221,7 @@ mod tests {
         ] {
             assert_eq!(format.parse(wrong), None, "{wrong}");
         }
-        for wrong in ["", "unix", "rfc 3339", "%!"] {
+        for wrong in ["", "unix", "rfc 3339", "%!", "%Y-%m", "%A", "100%", "%Q %H"] {
             assert!(TimeFormat::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }
