@@ -5,6 +5,7 @@
 //! of creation has to lie within `max_age` on both sides.
 
 mod base;
+mod demands;
 
 use crate::algorithm::Algorithm;
 use crate::encoding::KeyEncoding;
@@ -12,13 +13,12 @@ use crate::mac::Hash;
 use crate::public_key::PublicKey;
 use crate::rejected::{Rejected, Step};
 use crate::source::Source;
-use crate::time::is_fresh;
-use crate::verify::signed::distance;
 use crate::verify::{Proved, no_secret};
 use base::{Component, dictionary};
+use demands::check_digest;
 use porchlight_core::{Secret, Timestamp};
 use sfv::{Dictionary, InnerList, ListEntry};
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Signatures looked at in one request.
@@ -126,72 +126,6 @@ impl HttpSigScheme {
             ("signature-input".to_owned(), format!("{label}={params}")),
             ("signature".to_owned(), format!("{label}=:{signature}:")),
         ])
-    }
-
-    /// Whether one signature's parameters satisfy the scheme.
-    fn check_params(
-        &self,
-        covered: &[Component],
-        list: &InnerList,
-        now: Timestamp,
-    ) -> Result<(), Rejected> {
-        if let Some(open) = self
-            .components
-            .iter()
-            .find(|name| !covered.iter().any(|component| component.is_plain(name)))
-        {
-            return Err(Rejected::new(
-                Step::Mismatch,
-                format!("the signature does not cover `{open}`, which the scheme requires"),
-            ));
-        }
-        let param = |name: &str| {
-            let mut params = list.params.iter();
-            params
-                .find(|(key, _)| key.as_str() == name)
-                .map(|(_, value)| value)
-        };
-        if let Some(alg) = param("alg") {
-            let named = alg.as_string().map(|text| text.as_str());
-            if named != Some(self.rfc_name()) {
-                return Err(Rejected::new(
-                    Step::Mismatch,
-                    "the signature names another algorithm than the scheme",
-                ));
-            }
-        }
-        let seconds = |name: &str| -> Result<Option<Timestamp>, Rejected> {
-            let Some(value) = param(name) else {
-                return Ok(None);
-            };
-            let number = value.as_integer().map(i64::from);
-            let millis = number.and_then(|seconds| seconds.checked_mul(1000));
-            millis.map(|millis| Some(Timestamp(millis))).ok_or_else(|| {
-                Rejected::new(
-                    Step::Malformed,
-                    format!("the parameter `{name}` is no time"),
-                )
-            })
-        };
-        let created = seconds("created")?.ok_or_else(|| {
-            Rejected::new(
-                Step::Missing,
-                "the signature does not say when it was created",
-            )
-        })?;
-        if !is_fresh(created, now, self.max_age, self.max_age) {
-            return Err(Rejected::new(
-                Step::Stale,
-                format!(
-                    "the signature is {} by this machine's clock, more than the scheme allows",
-                    distance(created, now)
-                ),
-            ));
-        }
-        if seconds("expires")?.is_some_and(|expires| expires < now) {
-            return Err(Rejected::new(Step::Stale, "the signature has expired"));
-        }
-        Ok(())
     }
 }
 
@@ -347,35 +281,4 @@ fn prove_one(
         hash: Some(hex::encode(Sha256::digest(&base))),
         ..Proved::by(secret)
     })
-}
-
-/// Every digest of a known kind has to be the body's, and there has to be one.
-fn check_digest(source: &Source<'_>) -> Result<(), Rejected> {
-    let body = &source.delivery.body;
-    let mut known = 0;
-    for (name, entry) in dictionary(source, "content-digest")? {
-        let computed = match name.as_str() {
-            "sha-256" => Sha256::digest(body).to_vec(),
-            "sha-512" => Sha512::digest(body).to_vec(),
-            _ => continue,
-        };
-        let given = match &entry {
-            ListEntry::Item(item) => item.bare_item.as_byte_sequence(),
-            ListEntry::InnerList(_) => None,
-        };
-        if given != Some(computed.as_slice()) {
-            return Err(Rejected::new(
-                Step::Mismatch,
-                "the body does not have the digest in header content-digest",
-            ));
-        }
-        known += 1;
-    }
-    if known == 0 {
-        return Err(Rejected::new(
-            Step::Malformed,
-            "header content-digest holds neither sha-256 nor sha-512",
-        ));
-    }
-    Ok(())
 }

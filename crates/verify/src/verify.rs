@@ -3,18 +3,18 @@
 //! Absence is refusal: no secret, no signature, no time where the scheme has one. What each kind of
 //! proof demands is in a file of its own; here they are put together.
 
+mod inflating;
 mod precheck;
 pub(crate) mod signed;
 mod token;
 
 use crate::Delivery;
-use crate::inflate::inflate;
 use crate::locator::NotFound;
 use crate::rejected::{Rejected, Step};
 use crate::scheme::{Method, Scheme};
 use crate::source::Source;
 use crate::{basic, httpsig, jwt, mtls};
-use http::header::CONTENT_ENCODING;
+pub(crate) use inflating::inflate_first;
 use porchlight_core::{Proof, Secret, Timestamp};
 pub use precheck::precheck;
 use sha2::{Digest, Sha256};
@@ -163,39 +163,6 @@ pub fn verify_or_return(
         canonical: proved.canonical,
         delivery,
     })
-}
-
-/// Makes the delivery what the scheme signs: without its compression where that is what was
-/// signed. Nothing is inflated for a sender whose head alone is wrong.
-pub(crate) fn inflate_first(
-    scheme: &Scheme,
-    secrets: &[Secret],
-    delivery: &mut Delivery,
-    now: Timestamp,
-) -> Result<(), Rejected> {
-    if !scheme.signs_inflated() {
-        return Ok(());
-    }
-    precheck(scheme, secrets, delivery, now)?;
-    let refuse = |detail: String| Err(Rejected::new(Step::Malformed, detail));
-    let mut encodings = delivery.headers.get_all(CONTENT_ENCODING).iter();
-    let encoding = match (encodings.next(), encodings.next()) {
-        (None, _) => return Ok(()),
-        (Some(one), None) => one.to_str().unwrap_or_default().trim().to_ascii_lowercase(),
-        _ => return refuse("header content-encoding is there more than once".to_owned()),
-    };
-    match encoding.as_str() {
-        "identity" | "" => {}
-        "gzip" | "x-gzip" => match inflate(&delivery.body, delivery.max_inflated) {
-            Ok(body) => {
-                delivery.body = body;
-                delivery.headers.remove(CONTENT_ENCODING);
-            }
-            Err(error) => return refuse(format!("the body cannot be inflated: {error}")),
-        },
-        _ => return refuse("the content encoding is not gzip".to_owned()),
-    }
-    Ok(())
 }
 
 pub(crate) fn prove(
