@@ -205,7 +205,7 @@ fn a_mistake_beside_a_secret_does_not_print_it() {
     for line in [
         "secrets = [\"tell-nobody\", 5]",
         "secret = \"tell-nobody",
-        "secret = { value = \"tell-nobody\" }",
+        "secret = { vault = \"tell-nobody\" }",
     ] {
         let config = format!("[webhook.gate]\npreset = \"hmac\"\n{line}\n");
         let output = House::furnish(&config, &[]).porchlight(&["check"]);

@@ -109,7 +109,7 @@ fn each_event_of_a_batch_is_handled_and_a_batch_with_a_mistake_leaves_none() {
         "application/cloudevents+json",
         one("4").as_bytes(),
     );
-    let duplicate = serde_json::json!({"event": 4, "duplicate": true});
+    let duplicate = serde_json::json!({"event": 4, "duplicate": true, "by": "id"});
     assert_eq!(single.json(), duplicate);
     let empty = post(&house, "bus", kind, b"[]");
     assert_eq!(

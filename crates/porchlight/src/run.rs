@@ -14,7 +14,7 @@ use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, system_clock};
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
-use crate::scripts::{Library, Report, remember};
+use crate::scripts::{Library, remember};
 use crate::{Clock, Ending, output};
 use porchlight_action::{CommandConfig, Performer, PerformerConfig};
 use porchlight_core::{Diagnostic, Event, Severity};
@@ -283,17 +283,23 @@ fn watch_scripts(
         let mut first = true;
         for batch in loader {
             let report = library.apply(batch);
-            tell(&report);
+            output::diagnostics(&report.problems);
             let set = match report.set {
-                Some(set) => set,
                 // The dispatcher waits for its first set, even when there is no script at all.
-                None if first => Arc::new(ScriptSet::new(Vec::new())),
-                None => continue,
+                None if first => Some(Arc::new(ScriptSet::new(Vec::new()))),
+                set => set,
             };
-            runtime.block_on(remember(&journal, &set));
-            let count = set.scripts.len();
-            live(&set);
-            _ = inputs.send(Input::Scripts(set));
+            let count = set.as_ref().map_or(0, |set| set.scripts.len());
+            if let Some(set) = set {
+                runtime.block_on(remember(&journal, &set));
+                live(&set);
+                _ = inputs.send(Input::Scripts(set));
+            }
+            // Said once it is so: whatever comes in from now on meets the new version.
+            report
+                .sentences
+                .iter()
+                .for_each(|sentence| output::note(sentence));
             if std::mem::take(&mut first) {
                 output::note(&format!("ready: {count} scripts"));
             }
@@ -306,13 +312,6 @@ fn watch_scripts(
         .map_err(|error| format!("the system gives no threads: {error}"))?;
     Watcher::start(&home.scripts(), &[], move |batch| _ = batches.send(batch))
         .map_err(|error| error.to_string())
-}
-
-fn tell(report: &Report) {
-    output::diagnostics(&report.problems);
-    for sentence in &report.sentences {
-        output::note(sentence);
-    }
 }
 
 fn greet(home: &Home, config: &Config, doors: &Doors, first_run: bool) {

@@ -1,5 +1,7 @@
 //! The body as it may have been when it was signed, before a proxy or a library touched it.
 
+mod relaid;
+
 /// The body as it may have been when it was signed, and what would have happened to it.
 pub(super) fn bodies(body: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
     let mut found: Vec<(Vec<u8>, &'static str)> = Vec::new();
@@ -35,49 +37,13 @@ pub(super) fn bodies(body: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
             ));
         }
     }
-    if let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) {
-        let what = "its JSON was parsed and written anew";
-        let compact = json.to_string();
-        let escaped: String = compact.chars().map(ascii).collect();
-        let spaced = spaced(&compact);
-        let pretty = serde_json::to_vec_pretty(&json).unwrap_or_default();
-        for other in [
-            compact.into_bytes(),
-            escaped.into_bytes(),
-            spaced.into_bytes(),
-            pretty,
-        ] {
-            if other != body {
-                found.push((other, what));
+    if porchlight_core::json::check(&String::from_utf8_lossy(body)).is_ok() {
+        for other in relaid::layouts(&String::from_utf8_lossy(body)) {
+            if other.as_bytes() != body {
+                let what = "its JSON was parsed and written anew";
+                found.push((other.into_bytes(), what));
             }
         }
     }
     found
-}
-
-/// One character as JSON writers that keep to ASCII write it.
-fn ascii(c: char) -> String {
-    if c.is_ascii() {
-        return c.to_string();
-    }
-    let mut units = [0; 2];
-    let units = c.encode_utf16(&mut units);
-    units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
-}
-
-/// Compact JSON with a blank after every comma and colon, as Python's `json.dumps` writes it.
-fn spaced(compact: &str) -> String {
-    let mut text = String::with_capacity(compact.len() * 2);
-    let (mut quoted, mut escaped) = (false, false);
-    for c in compact.chars() {
-        text.push(c);
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => quoted = !quoted,
-            ',' | ':' if !quoted => text.push(' '),
-            _ => {}
-        }
-    }
-    text
 }
