@@ -29,7 +29,9 @@ impl Encoding {
         match self {
             Self::Hex => hex::decode(text).ok(),
             Self::Base64 => STANDARD.decode(text).ok(),
-            Self::Base64url => URL_EITHER_PADDING.decode(text).ok(),
+            // Padded whole or not at all; in part (`-w=`) would be a third spelling.
+            Self::Base64url if text.contains('=') => general_purpose::URL_SAFE.decode(text).ok(),
+            Self::Base64url => general_purpose::URL_SAFE_NO_PAD.decode(text).ok(),
         }
     }
 
@@ -150,11 +152,6 @@ impl KeyEncoding {
     }
 }
 
-const URL_EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 const FORGIVING: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -176,7 +173,11 @@ mod tests {
             assert_eq!(Encoding::Base64.decode(wrong), None, "{wrong}");
         }
         assert_eq!(Encoding::Base64url.decode("-_8"), Some(vec![251, 255]));
-        assert_eq!(Encoding::Base64url.decode("-_9"), None);
+        assert_eq!(Encoding::Base64url.decode("-_8="), Some(vec![251, 255]));
+        assert_eq!(Encoding::Base64url.decode("-w=="), Some(vec![251]));
+        for wrong in ["-_9", "-w=", "-_8==", "-_8=-", "+/8"] {
+            assert_eq!(Encoding::Base64url.decode(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

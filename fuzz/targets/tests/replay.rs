@@ -10,7 +10,8 @@ use porchlight_fuzz_targets::TARGETS;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
-/// Mutations of each target's corpus: all together take a few seconds in a debug build.
+/// Mutations of each target's corpus, unless the environment variable `MUTATIONS` says otherwise:
+/// all together take a few seconds in a debug build.
 const MUTATIONS: usize = 2000;
 /// The whole corpus, so that a clone stays small.
 const MAX_CORPUS: u64 = 200 * 1024;
@@ -94,6 +95,8 @@ impl Dice {
 #[test]
 fn the_corpus_and_its_mutations_break_no_promise() {
     let mut size = 0;
+    let wanted = std::env::var("MUTATIONS").ok();
+    let mutations = wanted.map_or(MUTATIONS, |text| text.parse().expect("a number"));
     for (name, target) in TARGETS {
         let begin = std::time::Instant::now();
         let seeds = corpus(name);
@@ -104,7 +107,7 @@ fn the_corpus_and_its_mutations_break_no_promise() {
             }
         }
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-        for number in 0..MUTATIONS {
+        for number in 0..mutations {
             let bytes = dice.mutate(&seeds);
             if catch_unwind(|| target(&bytes)).is_err() {
                 panic!(
@@ -114,7 +117,7 @@ fn the_corpus_and_its_mutations_break_no_promise() {
             }
         }
         println!(
-            "{name}: {} seeds, {MUTATIONS} mutations, {:?}",
+            "{name}: {} seeds, {mutations} mutations, {:?}",
             seeds.len(),
             begin.elapsed()
         );
