@@ -112,10 +112,14 @@ fn read_preset(section: &Section<'_>, schemes: &Schemes, home: &Path) -> Option<
         section.source().error(span, message, help);
     };
     let preset = match own {
-        Some(table) => preset
-            .with_scheme(table)
-            .map_err(|message| complain("scheme", message))
-            .ok()?,
+        Some(table) => {
+            let own = preset.with_scheme(table);
+            let mut own = own.map_err(|message| complain("scheme", message)).ok()?;
+            if section.value("preset").is_none() {
+                "a sender with a scheme of its own".clone_into(&mut own.title);
+            }
+            own
+        }
         None => preset.clone(),
     };
     let mut overrides = toml::Table::new();
