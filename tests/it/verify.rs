@@ -74,7 +74,7 @@ fn a_genuine_request_is_explained_step_by_step() {
     assert!(passed, "{said}");
     for part in [
         "found in header x-signature: 64 characters, read as hex, 32 bytes",
-        &format!("{{body}} = {0} = {0} bytes", BODY.len()),
+        &format!("{{body}} = {} bytes", BODY.len()),
         "`secret`, a key of 30 bytes (utf8): fits",
         "genuine, by `secret`",
     ] {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Without a command it runs the host in the current folder; the first run makes a home there.
 ///
 /// Exit codes: 0 done, 1 a mistake in the configuration or a script (or nothing found), 2 the
-/// command line is wrong, 3 the host could not start or was not reached.
+/// command line is wrong, 3 the host could not start or was not reached, or a file can't be read.
 #[derive(Parser)]
 #[command(name = "porchlight", version, max_term_width = 100)]
 pub struct Cli {

@@ -50,7 +50,10 @@ fn main() -> ExitCode {
     let home = Home::new(&cli.home.home);
     let ending = match cli.command {
         None => run::run(&home, &cli.run),
-        Some(Command::Run(args)) => run::run(&home, &args),
+        Some(Command::Run(args)) => {
+            let listen = args.listen.or(cli.run.listen);
+            run::run(&home, &cli::RunArgs { listen })
+        }
         Some(Command::Check { json }) => check::check(&home, json),
         Some(Command::Send(args)) => send::send(&home, &args),
         Some(Command::Verify(args)) => verify::verify(&home, &args),

@@ -93,12 +93,20 @@ impl Webhook {
             return chosen;
         }
         let scheme = &self.preset.scheme;
-        let used_once = if by_id {
-            scheme.proves()
-        } else {
-            scheme.covers_time() || scheme.covers_id()
-        };
-        if used_once { usual } else { usual.min(RETRIES) }
+        if by_id && scheme.proves() || !by_id && scheme.covers_id() {
+            return usual;
+        }
+        // A copy gets in for as long as its time is fresh; a repeated one of the sender's own, which
+        // it signs anew, comes soon.
+        let window = scheme.replay_window().unwrap_or_default();
+        usual.min(window.max(RETRIES))
+    }
+
+    /// Whether something in a delivery can count as the id of its event.
+    fn has_id(&self) -> bool {
+        let scheme = &self.preset.scheme;
+        let trusted_body = !scheme.is_mac() || scheme.covers_body();
+        scheme.covers_id() || (trusted_body && self.preset.reads_id())
     }
 
     /// One line for people: what makes two deliveries the same event, and for how long.
@@ -111,13 +119,15 @@ impl Webhook {
         let span = |by_id, usual| format_duration(self.ttl(by_id, usual));
         match self.dedup {
             DedupPolicy::Off => "every delivery is an event of its own".to_owned(),
-            DedupPolicy::Content { ttl } => {
+            DedupPolicy::Content { ttl } | DedupPolicy::Id { ttl }
+                if matches!(self.dedup, DedupPolicy::Content { .. }) || !self.has_id() =>
+            {
                 format!(
                     "the same {content} is the same event for {}",
                     span(false, ttl)
                 )
             }
-            DedupPolicy::Id { ttl } => format!(
+            DedupPolicy::Id { ttl } | DedupPolicy::Content { ttl } => format!(
                 "the same id is the same event for {}; without an id, the same {content} for {}",
                 span(true, ttl),
                 span(false, ttl)
@@ -172,6 +182,9 @@ mod tests {
             ("standard-webhooks", true, WEEK),
             ("token", true, WEEK),
             ("token", false, RETRIES),
+            // A signed time lets a copy in for as long as it is fresh, and no longer.
+            ("verkada", false, RETRIES),
+            ("elevenlabs", false, Duration::from_secs(1800 + 300)),
         ] {
             let hook = webhook(preset, id, None);
             assert_eq!(hook.ttl(by_id, WEEK), expected, "{preset} {by_id}");
@@ -184,10 +197,16 @@ mod tests {
     #[test]
     fn what_is_remembered_is_said_and_what_is_weak_about_it() {
         let id = DedupPolicy::Id { ttl: WEEK };
-        let hook = webhook("hmac", id, None);
+        let hook = webhook("xprotect", id, None);
         assert_eq!(
             hook.describe_dedup(),
             "the same id is the same event for 7d; without an id, the same signed content for 10m"
+        );
+        // Where nothing can count as an id, none is promised.
+        let hook = webhook("github", id, None);
+        assert_eq!(
+            hook.describe_dedup(),
+            "the same signed content is the same event for 10m"
         );
         assert_eq!(hook.dedup_weakness(), None);
         let long = webhook("hmac", id, Some(WEEK));

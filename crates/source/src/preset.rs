@@ -223,6 +223,11 @@ impl Preset {
         &self.sample
     }
 
+    /// Whether the body can hold an id of the event.
+    pub(crate) fn reads_id(&self) -> bool {
+        self.event.reads_id() || self.body == Body::CloudEvents
+    }
+
     pub(crate) fn rules(&self) -> &EventRules {
         &self.event
     }

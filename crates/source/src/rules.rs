@@ -260,6 +260,12 @@ impl EventRules {
             })
     }
 
+    /// Whether a rule names an id in the body.
+    pub fn reads_id(&self) -> bool {
+        let mut rules = self.id.iter();
+        rules.any(|rule| matches!(rule.from, Source::Body(_)))
+    }
+
     /// What the event is about.
     pub fn subject(&self, view: View<'_>) -> Option<String> {
         self.subject

@@ -15,6 +15,9 @@ pub use guess::{guess, guess_by_head};
 use porchlight_core::{Secret, Timestamp};
 use std::cell::RefCell;
 
+/// A time beyond the year 5000 is one in milliseconds that was read as seconds.
+const MILLIS_AS_SECONDS: i64 = 95_617_584_000_000;
+
 /// What became of a delivery, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
@@ -46,7 +49,7 @@ pub fn explain(
     let outcome = prove(scheme, secrets, &Source::noting(&delivery, &notes), now);
     let mut guesses = match &outcome {
         Ok(_) => Vec::new(),
-        Err(rejected) => guess(scheme, secrets, others, &delivery, rejected),
+        Err(rejected) => guess(scheme, secrets, others, &delivery, rejected, now),
     };
     if matches!(&outcome, Err(rejected) if rejected.step() == Step::Stale) {
         guesses.extend(at_its_own_time(scheme, secrets, &delivery));
@@ -62,6 +65,11 @@ pub fn explain(
 fn at_its_own_time(scheme: &Scheme, secrets: &[Secret], delivery: &Delivery) -> Option<String> {
     let source = Source::new(delivery);
     let time = scheme.own_time(&source)?;
+    if time.as_millis() > MILLIS_AS_SECONDS {
+        return Some(
+            "the time is in milliseconds; the scheme says unix-s, so use unix-ms".to_owned(),
+        );
+    }
     let passes = prove(scheme, secrets, &source, time).is_ok();
     let when = if passes { "would" } else { "would not" };
     Some(format!(

@@ -242,7 +242,7 @@ fn worst(mut problems: Vec<Rejected>) -> Rejected {
         .unwrap_or_else(|| Rejected::new(Step::Missing, "there is no alternative"))
 }
 
-fn is_present(scheme: &Scheme, source: &Source<'_>) -> bool {
+pub(crate) fn is_present(scheme: &Scheme, source: &Source<'_>) -> bool {
     match &scheme.method {
         Method::Signed(signed) => signed
             .signatures

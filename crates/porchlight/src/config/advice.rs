@@ -13,6 +13,15 @@ pub fn give(root: &Section<'_>, server: &Server, webhooks: &[Webhook], now: Time
         let Some((_, section)) = section else {
             continue;
         };
+        let scheme = &webhook.preset.scheme;
+        if scheme.signs_url() && webhook.url.is_none() && server.url.is_none() {
+            let message = format!(
+                "{}: the signature covers the address, and the one that the sender knows is not configured",
+                section.title()
+            );
+            let help = "add url = \"https://…\" here, or in [server] for all webhooks";
+            section.source().error(section.span(), message, help);
+        }
         for (message, help) in weaknesses(webhook, server, now) {
             let message = format!("{}: {message}", section.title());
             section.source().warning(section.span(), message, help);
@@ -50,13 +59,9 @@ fn weaknesses(webhook: &Webhook, server: &Server, now: Timestamp) -> Vec<(String
     if let Some(message) = webhook.dedup_weakness() {
         found.push((message, "choose another `dedup` or `dedup_ttl`"));
     }
-    if scheme.signs_url() && webhook.url.is_none() && server.url.is_none() {
-        let message =
-            "the signature covers the address, so `url` has to be the one that the sender knows";
-        found.push((
-            message.to_owned(),
-            "set `url` here, or in [server] for all webhooks",
-        ));
+    if scheme.needs_certificate() && server.tls.is_none() {
+        let message = "it asks for the sender's certificate, and nothing here speaks TLS, so no delivery can pass";
+        found.push((message.to_owned(), "add [server.tls]"));
     }
     found
 }

@@ -88,11 +88,11 @@ pub fn public_half(section: &Section<'_>, scheme: &Scheme, key: &Secret) -> Opti
     match derive(scheme, key) {
         Some(Ok(public)) => Some(public),
         Some(Err(problem)) => {
-            let message = format!("`test_key` {problem}");
+            let message = format!("{}: `test_key` {problem}", section.title());
             section.source().error(
                 span,
                 message,
-                "openssl genpkey -algorithm ed25519 makes one",
+                "`openssl genpkey -algorithm ed25519` makes one; `openssl pkcs8 -topk8 -nocrypt` turns another form into PKCS #8",
             );
             None
         }

@@ -102,7 +102,9 @@ fn read_preset(section: &Section<'_>, schemes: &Schemes, home: &Path) -> Option<
         Some(DeValue::String(name)) => Some(named_scheme(section, schemes, name)?),
         _ => None,
     };
+    let open = section.word("proof", &["none"]).is_some();
     let preset = match (&own, section.value("preset")) {
+        (None, None) if open => Preset::named(schemes::GENERIC)?,
         (Some(_), None) => Preset::named(schemes::GENERIC)?,
         _ => named_preset(section)?,
     };
@@ -137,7 +139,7 @@ fn read_preset(section: &Section<'_>, schemes: &Schemes, home: &Path) -> Option<
             Some(value) => _ = overrides.insert(key.to_owned(), value),
         }
     }
-    if section.word("proof", &["none"]).is_some() {
+    if open {
         let none = toml::Table::from_iter([("proof".to_owned(), toml::Value::from("none"))]);
         overrides.insert("scheme".to_owned(), none.into());
     }
@@ -209,7 +211,11 @@ fn check_secrets(
     let key = section
         .key_span("secret")
         .or_else(|| section.key_span("secrets"));
-    let help = "add secret = \"…\", { env = \"NAME\" } or { file = \"path\" }; where the sender can't prove itself, proof = \"none\"";
+    let help = if key.is_some() {
+        "see docs/presets.md for how the sender shows its secret, and paste it as it is shown"
+    } else {
+        "add secret = \"…\", { env = \"NAME\" } or { file = \"path\" }; where the sender can't prove itself, proof = \"none\""
+    };
     let message = format!("{}: {message}", section.title());
     section
         .source()

@@ -163,7 +163,7 @@ impl Hook {
             if !self.memory.may_guess(Instant::now()) {
                 return rejected;
             }
-            let guesses = guess(&preset.scheme, secrets, &[], &delivery, &rejected);
+            let guesses = guess(&preset.scheme, secrets, &[], &delivery, &rejected, now);
             match guesses.into_iter().next() {
                 Some(hint) => rejected.with_hint(hint),
                 None => rejected,

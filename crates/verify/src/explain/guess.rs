@@ -5,8 +5,10 @@
 //! proxy may have changed it) until its result is one of these texts. Only MACs are tried: with a
 //! public key there is nothing to compute.
 
+mod addresses;
 mod bodies;
 mod texts;
+mod tokens;
 
 use crate::Delivery;
 use crate::algorithm::Algorithm;
@@ -15,11 +17,14 @@ use crate::mac::Hash;
 use crate::rejected::{Rejected, Step};
 use crate::scheme::{Method, Scheme, SignedScheme};
 use crate::source::Source;
-use crate::template::{Template, Values};
+use crate::template::{Piece, Template, Values};
+use crate::verify::is_present;
+use addresses::addresses;
 use bodies::bodies;
-use porchlight_core::Secret;
+use porchlight_core::{Secret, Timestamp};
 use std::borrow::Cow;
 use texts::{Text, texts};
+use tokens::token_guesses;
 
 /// Larger bodies are not guessed about: it has to stay cheap.
 const MAX_BODY: usize = 1 << 20;
@@ -37,6 +42,7 @@ pub fn guess(
     others: &[Secret],
     delivery: &Delivery,
     rejected: &Rejected,
+    now: Timestamp,
 ) -> Vec<String> {
     let mut guesses = Vec::new();
     if rejected.step() == Step::Stale {
@@ -47,9 +53,10 @@ pub fn guess(
         Step::Mismatch | Step::Malformed | Step::Missing
     );
     if worth && delivery.body.len() <= MAX_BODY {
-        for signed in signed_parts(scheme) {
-            let own: Vec<&Secret> = secrets.iter().collect();
-            guesses.extend(Search::new(signed, delivery).run(&own, others));
+        let (live, ended): (Vec<&Secret>, Vec<&Secret>) =
+            secrets.iter().partition(|secret| secret.is_live(now));
+        for signed in signed_parts(scheme, &Source::new(delivery)) {
+            guesses.extend(Search::new(signed, delivery).run(&live, &ended, others));
         }
         guesses.extend(token_guesses(scheme, secrets, delivery));
     }
@@ -69,10 +76,21 @@ pub fn guess_by_head(scheme: &Scheme, head: &Delivery, rejected: &Rejected) -> O
     ))
 }
 
-fn signed_parts(scheme: &Scheme) -> Vec<&SignedScheme> {
+/// The MACs that could have decided; of several of which the first that is there decides, that one.
+fn signed_parts<'a>(scheme: &'a Scheme, source: &Source<'_>) -> Vec<&'a SignedScheme> {
     match &scheme.method {
+        Method::FirstPresent(parts) => match parts.iter().find(|part| is_present(part, source)) {
+            Some(part) => signed_parts(part, source),
+            None => parts
+                .iter()
+                .flat_map(|part| signed_parts(part, source))
+                .collect(),
+        },
         Method::Signed(signed) if signed.algorithms.iter().all(|a| a.is_mac()) => vec![signed],
-        _ => scheme.parts().iter().flat_map(signed_parts).collect(),
+        _ => {
+            let parts = scheme.parts().iter();
+            parts.flat_map(|part| signed_parts(part, source)).collect()
+        }
     }
 }
 
@@ -100,7 +118,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn run(&self, secrets: &[&Secret], others: &[Secret]) -> Vec<String> {
+    fn run(&self, secrets: &[&Secret], ended: &[&Secret], others: &[Secret]) -> Vec<String> {
         if self.texts.is_empty() {
             return Vec::new();
         }
@@ -121,6 +139,15 @@ impl<'a> Search<'a> {
             .or_else(|| self.other_key(secrets, algorithm))
             .or_else(|| self.other_algorithm(&keys))
             .or_else(|| self.other_template(&keys, algorithm))
+            .or_else(|| self.other_address(&keys, algorithm))
+            .or_else(|| {
+                let mut ended = ended.iter();
+                ended.find_map(|secret| {
+                    self.matches(algorithm, &key(secret).ok()?, &self.signed.signed, body)?;
+                    let until = secret.until()?;
+                    Some(format!("it was signed with `{}`, which ended at {until}", secret.name()))
+                })
+            })
             .or_else(|| {
                 let mut others = others.iter();
                 others.find_map(|other| {
@@ -195,8 +222,12 @@ impl<'a> Search<'a> {
                     };
                     if !same && hit(&key) {
                         let word = encoding.word();
+                        let without = match prefix {
+                            "" => " with all that stands in front".to_owned(),
+                            prefix => format!(" without `{prefix}` in front"),
+                        };
                         return Some(format!(
-                            "the sender takes the secret `{name}` as {word}; the scheme says key = \"{}\", key_prefix = \"{}\"",
+                            "the sender takes the secret `{name}` as {word}{without}; the scheme says key = \"{}\", key_prefix = \"{}\"",
                             self.signed.key.word(),
                             self.signed.key_prefix
                         ));
@@ -264,9 +295,36 @@ impl<'a> Search<'a> {
         })
     }
 
+    /// The address as the sender may know it: without TLS or with, with a port, with a slash.
+    fn other_address(&self, keys: &[Vec<u8>], algorithm: Algorithm) -> Option<String> {
+        if !self.signed.signed.has(&Piece::Url) {
+            return None;
+        }
+        addresses(&self.delivery.url).into_iter().find_map(|url| {
+            let body = &self.delivery.body;
+            let signed = &self.signed.signed;
+            let mut keys = keys.iter();
+            keys.find_map(|key| self.matches_at(&url, algorithm, key, signed, body))?;
+            Some(format!(
+                "the sender knows this webhook as {url}; set `url` to that"
+            ))
+        })
+    }
+
     /// The text that is the MAC of this template over this body.
     fn matches(
         &self,
+        algorithm: Algorithm,
+        key: &[u8],
+        template: &Template,
+        body: &[u8],
+    ) -> Option<Hit<'_>> {
+        self.matches_at(&self.delivery.url, algorithm, key, template, body)
+    }
+
+    fn matches_at(
+        &self,
+        url: &str,
         algorithm: Algorithm,
         key: &[u8],
         template: &Template,
@@ -277,7 +335,7 @@ impl<'a> Search<'a> {
             body,
             timestamp: &self.timestamp,
             id: &self.id,
-            url: &self.delivery.url,
+            url,
             method: self.delivery.method.as_str(),
             form_sorted: &form,
         });
@@ -285,35 +343,4 @@ impl<'a> Search<'a> {
         let equal = |text: &&Text| crate::token::equal(&text.bytes, &computed);
         self.texts.iter().find(equal).map(|text| Hit { text })
     }
-}
-
-/// A token that is right, but at another place.
-fn token_guesses(scheme: &Scheme, secrets: &[Secret], delivery: &Delivery) -> Vec<String> {
-    let Method::Token(locators) = &scheme.method else {
-        return Vec::new();
-    };
-    let right = |text: &str| {
-        let words = std::iter::once(text).chain(text.split_once(' ').map(|(_, rest)| rest));
-        let mut words = words.map(str::trim);
-        words.any(|word| {
-            secrets.iter().any(|secret| {
-                !secret.is_blank() && crate::token::equal(word.as_bytes(), secret.expose())
-            })
-        })
-    };
-    let scheme_place = locators
-        .first()
-        .map(|l| l.place.to_string())
-        .unwrap_or_default();
-    let headers = delivery.headers.iter().filter_map(|(name, value)| {
-        Some((format!("header {name}"), value.to_str().ok()?.to_owned()))
-    });
-    let query = form_urlencoded::parse(delivery.query.as_bytes())
-        .map(|(name, value)| (format!("query parameter {name}"), value.into_owned()));
-    headers
-        .chain(query)
-        .filter(|(_, text)| right(text))
-        .map(|(place, _)| format!("the right token stands in {place}; the scheme looks in {scheme_place}, or expects another word in front"))
-        .take(1)
-        .collect()
 }

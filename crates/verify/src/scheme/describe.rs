@@ -96,6 +96,20 @@ impl Scheme {
         own.or_else(|| self.parts().iter().filter_map(Self::window).max())
     }
 
+    /// For how long a copy of a delivery could be let in: the tolerance both ways, where the proof
+    /// covers a time.
+    pub fn replay_window(&self) -> Option<std::time::Duration> {
+        let own = match &self.method {
+            Method::Signed(signed) if signed.covers_time() => {
+                let rule = signed.timestamp.as_ref();
+                rule.map(|rule| rule.past.saturating_add(rule.future))
+            }
+            Method::HttpSig(signature) => Some(signature.max_age.saturating_mul(2)),
+            _ => None,
+        };
+        own.or_else(|| self.parts().iter().filter_map(Self::replay_window).max())
+    }
+
     fn names_id(&self) -> bool {
         self.any_part(
             &|scheme| matches!(&scheme.method, Method::Signed(signed) if signed.id.is_some()),

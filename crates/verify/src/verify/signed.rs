@@ -240,6 +240,9 @@ pub(crate) fn timestamp<'a>(
 /// `12 s old`, or `12 s in the future`.
 pub(crate) fn distance(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.0.saturating_sub(time.0).saturating_abs() / 1000;
+    if seconds == 0 {
+        return "0 s old".to_owned();
+    }
     let length = format_duration(Duration::from_secs(seconds.unsigned_abs()));
     let direction = if time > now { "in the future" } else { "old" };
     format!("{length} ({seconds} s) {direction}")
@@ -278,9 +281,9 @@ fn id<'a>(signed: &SignedScheme, source: &Source<'a>) -> Result<Option<Cow<'a, s
 fn filled(signed: &SignedScheme, parts: &[&[u8]]) -> String {
     let lengths: Vec<String> = parts.iter().map(|part| part.len().to_string()).collect();
     let total: usize = parts.iter().map(|part| part.len()).sum();
-    format!(
-        "{} = {} = {total} bytes",
-        signed.signed.text(),
-        lengths.join(" + ")
-    )
+    let sum = match lengths.as_slice() {
+        [_] => String::new(),
+        several => format!("{} = ", several.join(" + ")),
+    };
+    format!("{} = {sum}{total} bytes", signed.signed.text())
 }

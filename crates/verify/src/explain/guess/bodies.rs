@@ -37,6 +37,9 @@ pub(super) fn bodies(body: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
             ));
         }
     }
+    if !body.is_empty() {
+        found.push((Vec::new(), "an empty body was signed instead of it"));
+    }
     if porchlight_core::json::check(&String::from_utf8_lossy(body)).is_ok() {
         for other in relaid::layouts(&String::from_utf8_lossy(body)) {
             if other.as_bytes() != body {
