@@ -22,4 +22,5 @@ mod payloads;
 mod refused;
 mod reload;
 mod scripts;
+mod silence;
 mod tls;
