@@ -11,6 +11,7 @@
 
 pub mod backlog;
 pub mod committer;
+mod heard;
 pub mod lanes;
 mod open;
 mod silences;
@@ -65,7 +66,7 @@ pub enum Input {
     /// Unfinished events, read back from the journal.
     Page(Page),
     /// The last events of the subscriptions to silence, found in the journal.
-    Heard(silences::Found),
+    Heard(heard::Found),
     /// Stop: no new jobs; answer when those under way are committed.
     Stop(oneshot::Sender<()>),
 }
@@ -277,7 +278,10 @@ impl Dispatcher {
                 let deferred = self.lanes.is_deferred(event);
                 ends.event_finished = self.open.job_ended(event, deferred);
             }
-            Work::Silence(told) => silence = Some(told.reported(&finished.run.script)),
+            Work::Silence(told) => {
+                self.silences.ended(&finished.run.script, told);
+                silence = Some(told.reported(&finished.run.script));
+            }
         }
         let handler_run = matches!(finished.work, Work::Handler(_));
         self.uncommitted += 1;

@@ -5,10 +5,10 @@
 //! that is set raises no alarm; the journal's times count over a restart. What must survive is in
 //! the journal (see `porchlight_journal::Silence`); when the last event came is found there again.
 
-use super::workers::{Job, Work};
-use super::{Dispatcher, Input, ScriptSet};
-use porchlight_core::{Event, EventId, Pattern, Timestamp};
-use porchlight_journal::{Journal, LookedBack, Silence};
+use super::ScriptSet;
+use super::heard::{Found, Wanted};
+use porchlight_core::{Event, EventId, Timestamp};
+use porchlight_journal::{LookedBack, Silence};
 use porchlight_script::{Script, Silent, Trigger};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,11 +18,9 @@ use tokio::time::Instant;
 /// After a start the senders get this long to be heard (or the subscription's duration, where that
 /// is shorter): after a power cut the cameras boot no faster than the host.
 const GRACE: Duration = Duration::from_secs(120);
-/// So many events are looked at for the last of each subscription: a quarter of a second.
-const LOOK_BACK: usize = 50_000;
 
 /// A subscription, by script and hash.
-type Key = (String, String);
+pub(super) type Key = (String, String);
 
 /// One subscription.
 struct Entry {
@@ -42,6 +40,8 @@ struct Entry {
     rings: Option<Instant>,
     /// How much later `due` is than it should be.
     late: Duration,
+    /// Its handler is queued or running; it is told no other until that has ended.
+    under_way: bool,
     /// It waits for what a look back finds.
     unknown: bool,
 }
@@ -55,19 +55,6 @@ pub struct Told {
     pub subscription: String,
     /// The silence.
     pub silent: Silent,
-}
-
-/// What a look back at the journal found for each subscription: its last event.
-pub struct Found {
-    last: HashMap<Key, (EventId, Timestamp)>,
-    extent: LookedBack,
-}
-
-/// What a look back is to find.
-pub struct Wanted {
-    subscriptions: Vec<(Key, Pattern)>,
-    /// Older events don't matter.
-    oldest: Timestamp,
 }
 
 /// All subscriptions to silence.
@@ -116,11 +103,11 @@ impl Silences {
             let key = (script.name.clone(), silence.subscription.clone());
             let mut entry = old.remove(&key).unwrap_or_else(|| {
                 let row = kept.remove(&key);
-                if row.is_some() {
-                    subscriptions.push((key.clone(), one.pattern.clone()));
-                }
                 Entry::new(key, script, row, now)
             });
+            if entry.unknown {
+                subscriptions.push((entry.key.clone(), one.pattern.clone()));
+            }
             let repeats_anew = entry.reported > 0 && entry.repeat != silence.repeat;
             entry.script = Arc::clone(script);
             entry.handler = handler;
@@ -129,7 +116,7 @@ impl Silences {
             entry.rings = None;
             if entry.due.is_none() && !entry.unknown && entry.reported == 0 {
                 entry.due = Instant::now().checked_add(entry.after);
-            } else if repeats_anew && !entry.unknown {
+            } else if repeats_anew && !entry.unknown && !entry.under_way {
                 entry.due = entry
                     .repeat
                     .and_then(|rest| Instant::now().checked_add(rest));
@@ -194,6 +181,21 @@ impl Silences {
         Some(rings.saturating_duration_since(Instant::now()))
     }
 
+    /// The handler that was told has run.
+    pub fn ended(&mut self, script: &str, told: &Told) {
+        let is = |entry: &Entry| entry.key.0 == script && entry.key.1 == told.subscription;
+        let Some(index) = self.entries.iter().position(is) else {
+            return; // it was removed meanwhile
+        };
+        let entry = &mut self.entries[index];
+        entry.under_way = false;
+        if entry.reported > 0 {
+            let repeat = entry.repeat;
+            entry.due = repeat.and_then(|repeat| Instant::now().checked_add(repeat));
+        }
+        self.set_alarm(index);
+    }
+
     /// Takes all silences that have lasted long enough, with the scripts to tell.
     pub fn take_due(&mut self) -> Vec<(Arc<Script>, Told)> {
         let now = Instant::now();
@@ -205,6 +207,9 @@ impl Silences {
             self.alarms.pop_first();
             let entry = &mut self.entries[index];
             entry.rings = None;
+            if entry.under_way {
+                continue; // `ended` sets the alarm again
+            }
             if let Some(due) = entry.due.filter(|due| *due <= now) {
                 told.push((Arc::clone(&entry.script), entry.tell(due, now)));
             }
@@ -236,6 +241,7 @@ impl Entry {
             due: None,
             rings: None,
             late: Duration::ZERO,
+            under_way: false,
             unknown: row.is_some(),
         }
     }
@@ -285,7 +291,8 @@ impl Entry {
         self.reported = self.reported.saturating_add(1);
         let late_by = self.late + (now - due);
         self.late = Duration::ZERO;
-        self.due = self.repeat.and_then(|repeat| now.checked_add(repeat));
+        self.due = None;
+        self.under_way = true;
         Told {
             handler: self.handler,
             subscription: self.key.1.clone(),
@@ -311,65 +318,4 @@ impl Told {
             reported: self.silent.times,
         }
     }
-}
-
-impl Dispatcher {
-    /// From now on these scripts are live.
-    pub(super) fn take_scripts(&mut self, set: Arc<ScriptSet>) {
-        let (rows, wanted) = self.silences.take_set(&set, (self.clock)());
-        self.set = set;
-        if self.kept_silences != rows.len() || !rows.is_empty() {
-            self.kept_silences = rows.len();
-            self.journal.keep_silences(rows);
-        }
-        let Some(wanted) = wanted else { return };
-        let (journal, inputs) = (self.journal.clone(), self.backlog.inputs());
-        tokio::task::spawn_blocking(move || {
-            _ = inputs.send(Input::Heard(look_back(&journal, wanted)));
-        });
-    }
-
-    /// Queues a job for each silence that has lasted long enough.
-    ///
-    /// While the host stops no lane begins another job, so these are told after the next start.
-    pub(super) fn start_due_silences(&mut self) {
-        for (script, told) in self.silences.take_due() {
-            let name = script.name.clone();
-            let job = Job {
-                script: Some(script),
-                event: None,
-                work: Work::Silence(told),
-            };
-            self.lanes.push(&name, job);
-        }
-    }
-}
-
-/// Looks for the last event of each subscription among the newest of the journal. Blocks.
-pub fn look_back(journal: &Journal, wanted: Wanted) -> Found {
-    let mut found = Found {
-        last: HashMap::new(),
-        extent: LookedBack::Whole,
-    };
-    let mut open = wanted.subscriptions;
-    let reader = journal.reader();
-    let looked = reader.and_then(|reader| {
-        reader.look_back(LOOK_BACK, |id, received, kind| {
-            open.retain(|(key, pattern)| {
-                let matches = pattern.matches(kind);
-                if matches {
-                    found.last.insert(key.clone(), (id, received));
-                }
-                !matches
-            });
-            !open.is_empty() && received >= wanted.oldest
-        })
-    });
-    match looked {
-        Ok(extent) => found.extent = extent,
-        Err(error) => {
-            tracing::error!(%error, "the journal can't be asked for the last events; silences count from what it kept of them");
-        }
-    }
-    found
 }

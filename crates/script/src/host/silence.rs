@@ -60,13 +60,18 @@ impl Host {
             0 => Dynamic::UNIT,
             id => Dynamic::from(i64::try_from(id).unwrap_or(i64::MAX)),
         };
+        // Nobody wants to read how many microseconds a timer takes.
+        let late = match silent.late_by {
+            none if none < Duration::from_secs(1) => "0s".to_owned(),
+            late => format_duration(late),
+        };
         let text = |text: String| Dynamic::from(rhai::ImmutableString::from(text));
         let value = Map::from_iter([
             ("pattern".into(), text(found.pattern.as_str().to_owned())),
             ("since".into(), text(silent.since.to_rfc3339())),
             ("duration".into(), text(silence.text.clone())),
             ("last".into(), last),
-            ("late_by".into(), text(format_duration(silent.late_by))),
+            ("late_by".into(), text(late)),
         ]);
         let job = Job {
             state: found.state.as_ref().unwrap_or(&main.state),
