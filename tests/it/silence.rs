@@ -113,3 +113,22 @@ fn editing_the_script_keeps_what_it_listens_for() {
     assert_eq!(wait_for(&house, TITLE, 2)[1]["event"], event);
     eventually("the new version tells", || house.file("anew.txt"));
 }
+
+#[test]
+fn a_sender_that_never_spoke_is_counted_from_the_first_load_and_not_from_the_restart() {
+    let script = SCRIPT.replace("300ms", "2s");
+    let mut house = House::start(&gate_config(), &[("a.rhai", &script)]);
+    let kept = eventually("the subscription is in the journal", || {
+        let data = house.path().join("data");
+        let journal = porchlight_journal::Reader::open(&data).expect("a journal");
+        let mut kept = journal.silences().expect("silences");
+        // The other one is told at once.
+        kept.retain(|one| one.reported == 0);
+        (kept.len() == 1).then(|| kept.remove(0))
+    });
+    house.kill();
+    house.restart();
+    let told = wait_for(&house, &TITLE.replace("300ms", "2s"), 1).remove(0);
+    let handler = format!("silence:{}:{}", kept.subscription, kept.since.0);
+    assert_eq!(told["handler"], handler, "{told}");
+}

@@ -319,3 +319,6 @@ impl Told {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
