@@ -265,10 +265,10 @@ impl Entry {
                 self.reported = 0;
             }
             // Whether anything came before that is not known; too late is better than wrong.
-            (None, LookedBack::Until(oldest)) if self.reported == 0 => {
-                if now.since(oldest) < self.after {
-                    self.since = self.since.max(oldest);
-                }
+            (None, LookedBack::Until(oldest))
+                if self.reported == 0 && now.since(oldest) < self.after =>
+            {
+                self.since = self.since.max(oldest);
             }
             _ => {}
         }
