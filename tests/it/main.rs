@@ -23,5 +23,6 @@ mod proofs;
 mod refused;
 mod reload;
 mod scripts;
+mod silence;
 mod tls;
 mod verify;

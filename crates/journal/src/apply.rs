@@ -7,7 +7,9 @@ use crate::claims::Claims;
 use crate::prepare::{Prepared, RunIds, action_key};
 use crate::queue::Op;
 use crate::rows::{EventRow, get_id, to_json};
-use crate::{Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schema};
+use crate::{
+    Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schema, silences,
+};
 use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId};
 use rusqlite::{Connection, OptionalExtension, Result};
 
@@ -62,6 +64,7 @@ impl Batch<'_> {
             Op::Refused(refusal) => {
                 refusals::insert(self.connection, refusal).map(|()| Answer::Done)
             }
+            Op::Silences(wanted) => silences::keep(self.connection, wanted).map(|()| Answer::Done),
             Op::Settle {
                 action,
                 settlement,
@@ -295,6 +298,9 @@ impl Batch<'_> {
     fn end(&self, prepared: &Prepared) -> Result<()> {
         if let Some(wait) = prepared.ends.wait {
             self.remove_wait(wait)?;
+        }
+        if let Some(silence) = &prepared.silence {
+            silences::report(self.connection, silence)?;
         }
         if prepared.ends.event_finished {
             self.finish(prepared.run.event)?;

@@ -12,6 +12,7 @@ use crate::prepare::Prepared;
 use crate::queue::{Op, Queue};
 use crate::reader::Reader;
 use crate::rows::EventRow;
+use crate::silences::Silence;
 use crate::{FILE_NAME, salvage, schema, writer};
 use porchlight_core::{ActionId, EventId, NewEvent, Run, Settlement, Timestamp};
 use rusqlite::Connection;
@@ -199,6 +200,28 @@ impl Journal {
     pub async fn commit(&self, run: Run, ends: Ends) -> Result<Committed, Unavailable> {
         let run = Box::new(Prepared::new(run, ends));
         self.ask(|reply| Op::Commit { run, reply }).await
+    }
+
+    /// Stores the run of a handler that was told of a silence, and in the same transaction that
+    /// this silence was reported.
+    ///
+    /// # Errors
+    /// Nothing was stored; committing again later is safe.
+    pub async fn commit_silence(
+        &self,
+        run: Run,
+        silence: Silence,
+    ) -> Result<Committed, Unavailable> {
+        let mut run = Box::new(Prepared::new(run, Ends::default()));
+        run.silence = Some(silence);
+        self.ask(|reply| Op::Commit { run, reply }).await
+    }
+
+    /// From now on these are all the subscriptions to silence: those that are not stored yet are,
+    /// and others are forgotten. A full disk may lose this; they count from the next load then.
+    pub fn keep_silences(&self, silences: Vec<Silence>) {
+        // A closed journal forgets it, as a crash would.
+        let _ = self.inner.queue.push(Op::Silences(silences), self.priority);
     }
 
     /// No handler has work with this event: it is no longer pending. Written later, together with

@@ -22,6 +22,7 @@ mod retry;
 mod rows;
 mod salvage;
 mod schema;
+mod silences;
 mod writer;
 
 pub use error::{OpenError, ReadError, Reason, RetryError, Unavailable};
@@ -32,6 +33,7 @@ pub use model::{
 };
 pub use reader::{Filter, Order, Reader};
 pub use retry::retry_action;
+pub use silences::{LookedBack, Silence};
 
 /// The name of the database file in the data folder.
 pub const FILE_NAME: &str = "porchlight.db";

@@ -1,7 +1,7 @@
 //! A run made ready for the writer: every JSON text is written on the caller's thread.
 
 use crate::rows::{EventRow, to_json};
-use crate::{Committed, Ends};
+use crate::{Committed, Ends, Silence};
 use porchlight_core::{Action, Event, EventId, LogLine, NewEvent, Outcome, Run, StateWrite, Wait};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,8 @@ pub(crate) struct Detail {
 pub(crate) struct Prepared {
     pub(crate) run: Run,
     pub(crate) ends: Ends,
+    /// The silence that the run reports.
+    pub(crate) silence: Option<Silence>,
     pub(crate) detail: Detail,
     /// The arguments of each action, as JSON.
     pub(crate) args: Vec<String>,
@@ -48,6 +50,7 @@ impl Prepared {
             emitted,
             run,
             ends,
+            silence: None,
         }
     }
 

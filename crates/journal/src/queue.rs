@@ -7,7 +7,7 @@
 
 use crate::prepare::Prepared;
 use crate::rows::EventRow;
-use crate::{Appended, Blob, Committed, NewRefusal, Priority, ScriptVersion, Unavailable};
+use crate::{Appended, Blob, Committed, NewRefusal, Priority, ScriptVersion, Silence, Unavailable};
 use porchlight_core::{ActionId, EventId, Settlement};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,6 +40,8 @@ pub(crate) enum Op {
     Finish(EventId),
     /// Nobody waits for it, but somebody may be looking.
     Refused(Box<NewRefusal>),
+    /// Nobody waits for it; a crash must not be faster.
+    Silences(Vec<Silence>),
     Settle {
         action: ActionId,
         settlement: Settlement,

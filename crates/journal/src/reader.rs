@@ -27,7 +27,7 @@ use std::path::Path;
 
 /// A read-only view.
 pub struct Reader {
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 impl Reader {
@@ -289,7 +289,7 @@ impl Reader {
         Ok(many(&self.connection, sql, values, read)?.pop())
     }
 
-    fn many<T>(
+    pub(crate) fn many<T>(
         &self,
         sql: &str,
         values: &[&dyn ToSql],

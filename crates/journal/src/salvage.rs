@@ -24,7 +24,7 @@ const CHECK_BYTES: u64 = 8 << 20;
 const ID_STEP: u64 = 100_000;
 
 /// The tables, those with row numbers first.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "events",
     "runs",
     "actions",
@@ -35,6 +35,7 @@ const TABLES: [&str; 11] = [
     "state",
     "blob_refs",
     "secret_uses",
+    "silences",
     "meta",
 ];
 

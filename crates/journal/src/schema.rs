@@ -116,6 +116,14 @@ pub(crate) const MIGRATIONS: &[&str] = &[
         secret TEXT NOT NULL,
         at INTEGER NOT NULL,
         PRIMARY KEY(webhook, secret)) WITHOUT ROWID;",
+    // Version 5: what scripts listen for in vain.
+    "CREATE TABLE silences(
+        script TEXT NOT NULL,
+        subscription TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        reported INTEGER NOT NULL,
+        PRIMARY KEY(script, subscription)) WITHOUT ROWID;",
 ];
 
 /// The newest version that this program knows.

@@ -114,6 +114,7 @@ async fn serve_house(
             inputs.clone(),
         ),
         missed: Arc::clone(&missed),
+        silences: reader.silences().map_err(|error| error.to_string())?,
         waits: reader.waits().map_err(|error| error.to_string())?,
         last_event: reader.last_event_id().map_err(|error| error.to_string())?,
         clock: Arc::clone(&clock),

@@ -4,6 +4,8 @@
 //! [`crate::STACK_SIZE`] of stack; runs of one script must not overlap (one script is one lane),
 //! runs of different scripts may. Nothing here performs an action.
 
+pub(crate) mod silence;
+
 use crate::check::Functions;
 use crate::current::{self, Current, Running};
 use crate::event::{ScriptEvent, View};

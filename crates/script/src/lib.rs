@@ -27,9 +27,10 @@ mod subscriptions;
 mod templates;
 pub mod watch;
 
+pub use host::silence::Silent;
 pub use host::{Ask, Host, HostConfig};
 pub use limits::{Limits, STACK_SIZE};
-pub use script::{Handler, Script};
+pub use script::{Handler, Script, Silence, Trigger};
 pub use state::State;
 pub use stdlib::standard_library;
 pub use subscriptions::Subscriptions;

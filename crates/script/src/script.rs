@@ -58,12 +58,37 @@ pub struct Setting {
     pub help: String,
 }
 
+/// What calls a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// Each event of a type that it wants.
+    Event,
+    /// That none came for a while.
+    Silence(Silence),
+}
+
+/// How long nothing must come before a handler is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// So long.
+    pub after: Duration,
+    /// The same as the script says it: `20m`.
+    pub text: String,
+    /// How long after each call it is called again while nothing comes.
+    pub repeat: Option<Duration>,
+    /// Tells this subscription from the others of its script: a hash over pattern, duration and
+    /// its number among equals. Not over its line, so that editing other lines keeps it.
+    pub subscription: String,
+}
+
 /// A function that wants events.
 pub struct Handler {
     /// Its number in order of registration, from 0.
     pub number: usize,
     /// The event types that it wants.
     pub pattern: Pattern,
+    /// What calls it.
+    pub trigger: Trigger,
     /// Where its `on(…)` stands.
     pub place: Place,
     /// What people see: `on("xprotect.*")`.

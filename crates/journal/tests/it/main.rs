@@ -9,4 +9,5 @@ mod kill;
 mod migrate;
 mod reading;
 mod refusals;
+mod silences;
 mod support;

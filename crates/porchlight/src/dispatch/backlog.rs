@@ -91,6 +91,11 @@ impl Loader {
         self.busy.load(Ordering::Acquire)
     }
 
+    /// Where the dispatcher's inputs go.
+    pub(super) fn inputs(&self) -> mpsc::UnboundedSender<Input> {
+        self.inputs.clone()
+    }
+
     /// Asks for a page; it arrives as an input.
     pub fn request(&self, purpose: Purpose) {
         self.busy.store(true, Ordering::Release);

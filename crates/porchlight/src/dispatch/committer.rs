@@ -8,7 +8,7 @@ use crate::outgoing::Outgoing;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use porchlight_core::{OpenAction, Run, Timestamp};
-use porchlight_journal::{Committed, Ends, Journal, Unavailable};
+use porchlight_journal::{Committed, Ends, Journal, Silence, Unavailable};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct Commit {
     pub run: Run,
     /// What ends with it.
     pub ends: Ends,
+    /// The silence that it was told of; marked as reported with it.
+    pub silence: Option<Silence>,
     /// Whether it is a handler's run on an event (and not a wait's).
     pub handler_run: bool,
 }
@@ -67,7 +69,11 @@ pub async fn run(mut commits: mpsc::UnboundedReceiver<Commit>, exits: Exits) {
 type Stored = (Commit, Result<Committed, Unavailable>);
 
 async fn store(commit: Commit, journal: Journal) -> Stored {
-    let result = journal.commit(commit.run.clone(), commit.ends).await;
+    let run = commit.run.clone();
+    let result = match commit.silence.clone() {
+        Some(silence) => journal.commit_silence(run, silence).await,
+        None => journal.commit(run, commit.ends).await,
+    };
     (commit, result)
 }
 

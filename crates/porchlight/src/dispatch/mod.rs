@@ -11,17 +11,21 @@
 
 pub mod backlog;
 pub mod committer;
+mod heard;
 pub mod lanes;
+mod open;
+mod silences;
 mod waits;
 pub mod workers;
 
 use backlog::{Page, Purpose, Ran};
 use committer::Commit;
 use lanes::{Lanes, Offer};
+use open::OpenEvents;
 use porchlight_core::{Event, EventId, Run, Timestamp, Wait, WaitId};
-use porchlight_journal::{Ends, Journal};
-use porchlight_script::{Script, Subscriptions};
-use std::collections::HashMap;
+use porchlight_journal::{Ends, Journal, Silence};
+use porchlight_script::{Script, Subscriptions, Trigger};
+use silences::Silences;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use waits::Waits;
@@ -61,6 +65,8 @@ pub enum Input {
     Committed(Box<CommittedRun>),
     /// Unfinished events, read back from the journal.
     Page(Page),
+    /// The last events of the subscriptions to silence, found in the journal.
+    Heard(heard::Found),
     /// Stop: no new jobs; answer when those under way are committed.
     Stop(oneshot::Sender<()>),
 }
@@ -85,17 +91,6 @@ pub struct CommittedRun {
     pub emitted: Vec<Event>,
 }
 
-/// An event some of whose jobs are not committed yet.
-#[derive(Default)]
-struct OpenEvent {
-    /// Jobs queued or running.
-    running: usize,
-    /// Runs handed to the committer and not yet confirmed.
-    committing: usize,
-    /// Whether one of these runs ticks the event off.
-    ticked_off: bool,
-}
-
 /// For whom an event is dispatched.
 #[derive(Clone, Copy)]
 enum Lookup<'a> {
@@ -111,8 +106,11 @@ enum Lookup<'a> {
 pub struct Dispatcher {
     set: Arc<ScriptSet>,
     lanes: Lanes,
-    open: HashMap<EventId, OpenEvent>,
+    open: OpenEvents,
     waits: Waits,
+    silences: Silences,
+    /// How many subscriptions to silence the journal keeps.
+    kept_silences: usize,
     journal: Journal,
     workers: Workers,
     commits: mpsc::UnboundedSender<Commit>,
@@ -140,6 +138,8 @@ pub struct Parts {
     pub missed: Arc<backlog::Missed>,
     /// The waits that were open at start.
     pub waits: Vec<Wait>,
+    /// The subscriptions to silence that the journal kept.
+    pub silences: Vec<Silence>,
     /// The newest event at start: all up to it are recovered from the journal.
     pub last_event: EventId,
     /// What time it is.
@@ -152,8 +152,10 @@ impl Dispatcher {
         Self {
             set: Arc::new(ScriptSet::new(Vec::new())),
             lanes: Lanes::default(),
-            open: HashMap::new(),
+            open: OpenEvents::default(),
             waits: Waits::new(parts.waits),
+            kept_silences: parts.silences.len(),
+            silences: Silences::new(parts.silences),
             journal: parts.journal,
             workers: parts.workers,
             commits: parts.commits,
@@ -176,7 +178,7 @@ impl Dispatcher {
         let Some(Input::Scripts(set)) = inputs.recv().await else {
             return;
         };
-        self.set = set;
+        self.take_scripts(set);
         self.backlog.request(Purpose::Start {
             after: 0,
             to: self.last_before_start,
@@ -186,7 +188,9 @@ impl Dispatcher {
             if self.is_stopped() {
                 return;
             }
-            let timer = tokio::time::sleep(self.waits.until_next((self.clock)()));
+            let waits = self.waits.until_next((self.clock)());
+            let silences = self.silences.until_next().unwrap_or(waits);
+            let timer = tokio::time::sleep(waits.min(silences));
             tokio::select! {
                 biased;
                 input = inputs.recv() => match input {
@@ -201,7 +205,10 @@ impl Dispatcher {
                     // The receiver ends first when the host stops; runs and waits go on.
                     None => receiving = false,
                 },
-                () = timer => self.start_due_waits(),
+                () = timer => {
+                    self.start_due_waits();
+                    self.start_due_silences();
+                }
                 () = missed.noticed() => self.recover_missed(),
             }
             self.feed_workers();
@@ -210,7 +217,8 @@ impl Dispatcher {
 
     fn handle(&mut self, input: Input) {
         match input {
-            Input::Scripts(set) => self.set = set,
+            Input::Scripts(set) => self.take_scripts(set),
+            Input::Heard(found) => self.silences.take_found(&found, (self.clock)()),
             Input::Ran(finished) => self.commit(*finished),
             Input::LaneFree(script) => self.lanes.set_free(&script),
             Input::Committed(committed) => self.committed(*committed),
@@ -224,7 +232,15 @@ impl Dispatcher {
         let set = Arc::clone(&self.set);
         let mut jobs: Vec<(&Arc<Script>, Vec<Job>)> = Vec::new();
         for (script, handler) in set.subscriptions.matching(&event.kind) {
+            let place = (script, handler);
             let script = &set.scripts[script];
+            if script.handlers[handler].trigger != Trigger::Event {
+                // What is read back counted when it came, or is found by the look back.
+                if matches!(lookup, Lookup::Live) {
+                    self.silences.hear(place, event);
+                }
+                continue;
+            }
             if lookup.excludes(script, handler) {
                 continue;
             }
@@ -246,48 +262,44 @@ impl Dispatcher {
             }
         }
         if queued > 0 {
-            self.open.entry(event.id).or_default().running += queued;
-        } else if !self.open.contains_key(&event.id) && !self.lanes.is_deferred(event.id) {
+            self.open.queued(event.id, queued);
+        } else if !self.open.contains(event.id) && !self.lanes.is_deferred(event.id) {
             self.journal.finish(event.id);
         }
     }
 
     /// Hands a finished run to the committer, with the word whether its event is finished by it.
     fn commit(&mut self, finished: Finished) {
-        let ends = match &finished.work {
-            Work::Wait(wait) => Ends {
-                event_finished: false,
-                wait: Some(wait.id),
-            },
-            Work::Handler(_) => Ends {
-                event_finished: self.job_ended(finished.run.event),
-                wait: None,
-            },
-        };
+        let event = finished.run.event;
+        let (mut ends, mut silence) = (Ends::default(), None);
+        match &finished.work {
+            Work::Wait(wait) => ends.wait = Some(wait.id),
+            Work::Handler(_) => {
+                let deferred = self.lanes.is_deferred(event);
+                ends.event_finished = self.open.job_ended(event, deferred);
+            }
+            Work::Silence(told) => {
+                self.silences.ended(&finished.run.script, told);
+                silence = Some(told.reported(&finished.run.script));
+            }
+        }
         let handler_run = matches!(finished.work, Work::Handler(_));
         self.uncommitted += 1;
         _ = self.commits.send(Commit {
             run: finished.run,
             ends,
+            silence,
             handler_run,
         });
-    }
-
-    /// One job of this event has run; true when it was the last of all.
-    fn job_ended(&mut self, event: EventId) -> bool {
-        let Some(open) = self.open.get_mut(&event) else {
-            return false;
-        };
-        open.running = open.running.saturating_sub(1);
-        open.committing += 1;
-        open.ticked_off = open.running == 0 && !self.lanes.is_deferred(event);
-        open.ticked_off
     }
 
     fn committed(&mut self, committed: CommittedRun) {
         self.uncommitted = self.uncommitted.saturating_sub(1);
         if let Some(event) = committed.event {
-            self.commit_confirmed(event);
+            let deferred = self.lanes.is_deferred(event);
+            if self.open.confirmed(event, deferred) {
+                self.journal.finish(event);
+            }
         }
         for id in committed.cancelled {
             self.waits.cancel(id);
@@ -296,22 +308,6 @@ impl Dispatcher {
         self.waits.extend(committed.waits);
         for event in committed.emitted {
             self.dispatch(&Arc::new(event), Lookup::Live);
-        }
-    }
-
-    fn commit_confirmed(&mut self, event: EventId) {
-        let Some(open) = self.open.get_mut(&event) else {
-            return;
-        };
-        open.committing = open.committing.saturating_sub(1);
-        if open.running > 0 || open.committing > 0 {
-            return;
-        }
-        let ticked_off = open.ticked_off;
-        self.open.remove(&event);
-        // The script that had deferred it may be gone since.
-        if !ticked_off && !self.lanes.is_deferred(event) {
-            self.journal.finish(event);
         }
     }
 

@@ -4,6 +4,7 @@
 //! thread. A worker takes the batch of one lane, runs its jobs one after the other, and reports
 //! each run as soon as it is done.
 
+use super::silences::Told;
 use super::{Finished, Input};
 use porchlight_core::{Event, NewWait, Outcome, Place, Run, Timestamp, Wait};
 use porchlight_journal::{Journal, Reader};
@@ -23,6 +24,8 @@ pub enum Work {
     Handler(usize),
     /// Do what was put off until now.
     Wait(Wait),
+    /// Tell this handler of a silence.
+    Silence(Told),
 }
 
 /// One piece of work for one script.
@@ -125,7 +128,8 @@ impl Worker {
             (Work::Handler(handler), Some(script), Some(event)) => {
                 host.run(script, *handler, event, now)
             }
-            (Work::Handler(handler), _, event) => {
+            (Work::Silence(told), Some(script), _) => self.run_silence(&host, script, told, now),
+            (Work::Handler(handler) | Work::Silence(Told { handler, .. }), _, event) => {
                 let event = event.as_ref().map_or(0, |event| event.id);
                 failed_run(
                     event,
@@ -137,6 +141,14 @@ impl Worker {
             }
             (Work::Wait(wait), live, _) => self.run_wait(&host, wait, live.as_ref(), now),
         }
+    }
+
+    fn run_silence(&mut self, host: &Host, script: &Script, told: &Told, now: Timestamp) -> Run {
+        let mut silent = told.silent.clone();
+        // A run that belongs to an event which is gone would never be removed.
+        let kept = self.reader().map(|reader| reader.event(silent.last));
+        silent.last_is_kept = matches!(kept, Ok(Ok(Some(_))));
+        host.run_silence(script, told.handler, &silent, now)
     }
 
     fn run_wait(

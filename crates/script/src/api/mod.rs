@@ -8,6 +8,7 @@ mod log;
 mod register;
 mod secret;
 mod sheet;
+mod silence;
 mod state;
 mod tell;
 
@@ -23,6 +24,7 @@ pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state
 pub(crate) fn register(engine: &mut Engine) {
     crate::event::register(engine);
     register::register(engine);
+    silence::register(engine);
     secret::register(engine);
     library::register(engine);
     later::register(engine);

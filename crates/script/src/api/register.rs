@@ -2,7 +2,7 @@
 
 use super::{Fallible, duration, take, wrong};
 use crate::convert::{self, Use};
-use crate::script::{FIELDS, Handler, Setting};
+use crate::script::{FIELDS, Handler, Setting, Trigger};
 use crate::{current, explain, load};
 use porchlight_core::Pattern;
 use porchlight_core::diagnostic::nearest;
@@ -43,7 +43,7 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// Notes a mistake at the place of the call, so that the top level goes on and shows the others.
-fn note(context: &NativeCallContext, message: String, help: &str) {
+pub(super) fn note(context: &NativeCallContext, message: String, help: &str) {
     current::loading(|loading| {
         let path = context.call_source().unwrap_or(&loading.script);
         let place = explain::place(path, context.call_position());
@@ -79,6 +79,7 @@ fn on(context: &NativeCallContext, pattern: &str, options: Map, function: FnPtr)
         loading.handlers.push(Handler {
             number: loading.handlers.len(),
             pattern,
+            trigger: Trigger::Event,
             place: explain::place(&path, context.call_position()),
             title,
             function,
@@ -97,7 +98,7 @@ fn on(context: &NativeCallContext, pattern: &str, options: Map, function: FnPtr)
 }
 
 /// Whether the function has a parameter beside what it captured; `None` when it fits neither way.
-fn takes_event(context: &NativeCallContext, function: &FnPtr) -> Option<bool> {
+pub(super) fn takes_event(context: &NativeCallContext, function: &FnPtr) -> Option<bool> {
     let has = |parameters: usize| {
         context.iter_namespaces().any(|module| {
             module

@@ -6,4 +6,5 @@ mod handlers;
 mod hostile;
 mod library;
 mod loading;
+mod silence;
 mod support;
