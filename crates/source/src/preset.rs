@@ -16,21 +16,25 @@ pub use about::{Contract, Group};
 use porchlight_verify::Scheme;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 // The data files by name: `const FILES: [(&str, &str); …]`, written by `build.rs`.
 include!(concat!(env!("OUT_DIR"), "/presets.rs"));
 
+/// One cell for each file: a host uses a handful of them, and reading all takes longer than the
+/// rest of its start.
+static EACH: [OnceLock<Option<Preset>>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
+
 static ALL: LazyLock<Vec<Preset>> = LazyLock::new(|| {
-    // A file that does not parse cannot get here: a test reads every one of them.
-    let parsed = FILES.iter().filter_map(|(name, text)| {
-        let table = text.parse().ok()?;
-        Preset::from_table(name, table).ok()
-    });
-    let mut presets: Vec<Preset> = parsed.collect();
+    let mut presets: Vec<Preset> = FILES.iter().filter_map(|file| read(*file)).collect();
     presets.sort_by_key(|preset| preset.group == Group::Generic);
     presets
 });
+
+/// A file that does not parse cannot get here: a test reads every one of them.
+fn read((name, text): (&str, &str)) -> Option<Preset> {
+    Preset::from_table(name, text.parse().ok()?).ok()
+}
 
 /// What is known about a sender.
 #[derive(Debug, Clone)]
@@ -128,9 +132,15 @@ impl Preset {
         &ALL
     }
 
+    /// The names of all presets, without reading any.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        FILES.iter().map(|(name, _)| *name)
+    }
+
     /// The preset of this name.
     pub fn named(name: &str) -> Option<&'static Preset> {
-        ALL.iter().find(|preset| preset.name == name)
+        let place = FILES.iter().position(|(known, _)| *known == name)?;
+        EACH[place].get_or_init(|| read(FILES[place])).as_ref()
     }
 
     /// Reads a preset from its table.

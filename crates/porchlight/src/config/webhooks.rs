@@ -174,10 +174,7 @@ fn named_preset(section: &Section<'_>) -> Option<&'static Preset> {
     if let Some(preset) = Preset::named(name) {
         return Some(preset);
     }
-    let known: Vec<&str> = Preset::all()
-        .iter()
-        .map(|preset| preset.name.as_str())
-        .collect();
+    let known: Vec<&str> = Preset::names().collect();
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => format!("there are {}", quoted_list(&known)),
