@@ -6,6 +6,8 @@
 
 use crate::mac::Hash;
 use crate::public_key::PublicKey;
+use crate::source::Source;
+use porchlight_core::Secret;
 use serde::Deserialize;
 
 /// One algorithm.
@@ -100,4 +102,27 @@ impl Algorithm {
             Self::Key(kind) => kind.sign(key, parts),
         }
     }
+}
+
+/// The first secret whose key proves `input` by this signature; every one is tried to the end.
+pub(crate) fn signer<'s>(
+    algorithm: Algorithm,
+    keys: &[(&'s Secret, Vec<u8>)],
+    input: &str,
+    signature: Vec<u8>,
+    source: &Source<'_>,
+) -> Option<&'s Secret> {
+    let candidates = [signature];
+    let mut matched = None;
+    for (secret, key) in keys {
+        let found = algorithm.any_matches(key, &[input.as_bytes()], &candidates);
+        source.note("secret", || {
+            let outcome = if found { "fits" } else { "does not fit" };
+            format!("`{}`: {outcome}", secret.name())
+        });
+        if found {
+            matched = matched.or(Some(*secret));
+        }
+    }
+    matched
 }

@@ -7,7 +7,7 @@
 mod base;
 mod demands;
 
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, signer};
 use crate::encoding::KeyEncoding;
 use crate::mac::Hash;
 use crate::public_key::PublicKey;
@@ -247,23 +247,7 @@ fn prove_one(
     source.note("signed", || {
         format!("{} components, {} bytes", covered.len(), base.len())
     });
-    let candidates = [signature.to_vec()];
-    let mut matched = None;
-    for (secret, key) in keys {
-        let found = scheme
-            .algorithm
-            .any_matches(key, &[base.as_bytes()], &candidates);
-        source.note("secret", || {
-            format!(
-                "`{}`: {}",
-                secret.name(),
-                if found { "fits" } else { "does not fit" }
-            )
-        });
-        if found {
-            matched = matched.or(Some(*secret));
-        }
-    }
+    let matched = signer(scheme.algorithm, keys, &base, signature.to_vec(), source);
     let secret = matched.ok_or_else(|| {
         Rejected::new(
             Step::Mismatch,

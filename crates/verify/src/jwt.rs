@@ -4,7 +4,7 @@
 //! A token without that claim says who sends, not what: whoever gets hold of one can send any body
 //! until it expires. Keys are configured; nothing is ever fetched.
 
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, signer};
 use crate::encoding::{Encoding, KeyEncoding};
 use crate::locator::Locator;
 use crate::mac::Hash;
@@ -249,23 +249,7 @@ pub(crate) fn prove<'s>(
     let signature =
         decode(signature).ok_or_else(|| malformed("the token's signature is not base64url"))?;
     let input = &token[..head.len() + 1 + claims.len()];
-    let candidates = [signature];
-    let mut matched = None;
-    for (secret, key) in &keys {
-        let found = jwt
-            .algorithm
-            .any_matches(key, &[input.as_bytes()], &candidates);
-        source.note("secret", || {
-            format!(
-                "`{}`: {}",
-                secret.name(),
-                if found { "fits" } else { "does not fit" }
-            )
-        });
-        if found {
-            matched = matched.or(Some(*secret));
-        }
-    }
+    let matched = signer(jwt.algorithm, &keys, input, signature, source);
     let secret = matched.ok_or_else(|| {
         Rejected::new(
             Step::Mismatch,

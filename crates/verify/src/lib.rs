@@ -38,6 +38,6 @@ pub use explain::{Explanation, explain, guess, guess_by_head};
 pub use inflate::{InflateError, inflate};
 pub use rejected::Rejected;
 pub use scheme::Scheme;
-pub use sign::{public_half, sign, sign_delivery, sign_query};
+pub use sign::{public_half, sign, sign_delivery};
 pub use source::Note;
 pub use verify::{Failed, Verified, precheck, verify, verify_or_return};

@@ -114,20 +114,6 @@ pub fn sign(
         .collect())
 }
 
-/// The query parameter that makes a delivery genuine, where the scheme is a token that stands only
-/// in the query; the value is not percent-encoded.
-pub fn sign_query(scheme: &Scheme, secret: &Secret) -> Option<(String, String)> {
-    let Method::Token(locators) = &scheme.method else {
-        return None;
-    };
-    let first = locators.first()?;
-    let Place::Query(name) = &first.place else {
-        return None;
-    };
-    let text = std::str::from_utf8(secret.expose()).ok()?;
-    Some((name.clone(), text.to_owned()))
-}
-
 /// The public half of a private key, as a secret of this scheme: what a webhook has to be given so
 /// that it believes what `sign` signs. `None` where both sides share the secret.
 ///
