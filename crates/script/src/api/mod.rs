@@ -1,6 +1,7 @@
 //! What scripts can call. One file per module; each function finds its run in `current`.
 
 mod command;
+mod function;
 mod http;
 mod later;
 mod library;
@@ -97,22 +98,7 @@ pub(crate) fn line(context: &NativeCallContext) -> u32 {
     u32::try_from(line).unwrap_or(u32::MAX)
 }
 
-/// Adds a function to a module. A closure with typed parameters gives a `Fallible`; its error gets
-/// the place of the call, which Rhai leaves out of calls with `::`.
-macro_rules! function {
-    ($module:expr, $name:literal, |$($argument:ident: $kind:ty),*| $body:expr) => {
-        rhai::FuncRegistration::new($name).set_into_module(
-            &mut $module,
-            |context: rhai::NativeCallContext $(, $argument: $kind)*| {
-                // The closure lets the body use `?`.
-                #[allow(clippy::redundant_closure_call)]
-                let result = (|| $body)();
-                $crate::api::at(&context, result)
-            },
-        );
-    };
-}
-pub(crate) use function;
+pub(crate) use function::function;
 
 /// A module with nothing in it yet.
 pub(crate) fn empty() -> Module {
