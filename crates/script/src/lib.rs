@@ -19,7 +19,7 @@ mod host;
 mod limits;
 mod load;
 mod memory;
-mod reference;
+pub mod reference;
 mod resolve;
 mod script;
 mod state;

@@ -23,7 +23,7 @@ pub(super) fn module() -> Module {
     }
     function! {
         module,
-        /// The same for what somebody should look at some time.
+        /// Writes a warning into the record of the run: what somebody should look at some time.
         ///
         /// * `value` (any): what to write
         ///
@@ -37,7 +37,7 @@ pub(super) fn module() -> Module {
     }
     function! {
         module,
-        /// The same for what went wrong. The run goes on; to end it write `throw "why"`.
+        /// Writes an error into the record of the run, which goes on; to end it write `throw "why"`.
         ///
         /// * `value` (any): what to write
         ///

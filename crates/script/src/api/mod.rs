@@ -21,6 +21,12 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log"];
 
+/// Options that several functions have, for "the options of every …" in doc comments.
+pub(crate) const SHARED: &[(&str, &str)] = &[
+    ("every request", http::DOC),
+    ("every told action", tell::DOC),
+];
+
 /// Makes everything known to the engine, and disarms what Rhai itself brings.
 pub(crate) fn register(engine: &mut Engine) {
     crate::event::register(engine);
