@@ -24,6 +24,7 @@ mod limits;
 mod load;
 mod memory;
 mod options;
+pub mod reference;
 mod resolve;
 mod script;
 mod state;
