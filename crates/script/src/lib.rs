@@ -20,6 +20,7 @@ mod limits;
 mod load;
 mod memory;
 mod resolve;
+pub mod schedule;
 mod script;
 mod state;
 mod stdlib;
