@@ -9,6 +9,7 @@ pub(crate) mod silence;
 use crate::check::Functions;
 use crate::current::{self, Current, Running};
 use crate::event::{ScriptEvent, View};
+use crate::schedule::HomePlace;
 use crate::{Limits, Script, State, api, convert, deadline, explain, load, resolve, stdlib};
 use porchlight_core::{ActionError, Diagnostic, Event, Outcome, Place, Run, Timestamp, Wait};
 use rhai::{
@@ -36,6 +37,8 @@ pub struct HostConfig {
     pub targets: Value,
     /// What a script may use up.
     pub limits: Limits,
+    /// Where the home is: its time zone, and where the sun stands.
+    pub place: HomePlace,
     /// The shared state values.
     pub state: State,
     /// Performs what scripts ask.
