@@ -3,8 +3,8 @@
 //! Pure: the dispatcher turns it with the real clock and keeps [`Ticks::set`]'s rows in the
 //! journal, and a rehearsal turns it with a virtual one. It performs nothing and reads no clock.
 //!
-//! One rule decides for a restart, a suspended laptop, a clock that was set forward and a handler
-//! that is slower than its schedule: of the ticks that are due, the newest runs if it is at most
+//! One rule decides for a restart, a clock that was set forward and a handler that is slower than
+//! its schedule: of the ticks that are due, the newest runs if it is at most
 //! [`GRACE`] late; the others were missed, and the schedule's policy says what happens to them.
 
 use super::{GapPolicy, HomePlace, MOST_MADE_UP, Schedule};
@@ -38,6 +38,8 @@ pub struct Scheduled {
     pub schedule: Schedule,
     /// What becomes of ticks that were missed.
     pub on_gap: GapPolicy,
+    /// How many of its ticks may be handed out and not ended: 1, or as many as its handler queues.
+    pub queue: usize,
 }
 
 /// A tick that fell due: one run, or the record of those that are left out.
@@ -81,8 +83,8 @@ struct Entry {
     /// The last tick that was dealt with, or when the schedule began.
     last: Timestamp,
     next: Option<Timestamp>,
-    /// Ticks that were handed out and have not ended. No other is handed out until then, so that a
-    /// slow handler has no queue that grows.
+    /// Ticks that were handed out and have not ended. A slow handler has no queue that grows: what
+    /// falls due while it has enough of them is looked at when one has ended.
     under_way: usize,
 }
 
@@ -185,14 +187,16 @@ impl Ticks {
         self.set_next(index);
     }
 
-    /// The wall clock was set back by `by` while the host ran. Elapsed time goes on; other schedules
-    /// wait until the clock shows again what it has shown before.
-    pub fn clock_set_back(&mut self, by: Duration, now: Timestamp) {
+    /// The wall clock was set by `by` while the host ran, and is at `now`. Elapsed time goes on as
+    /// if nothing had happened. Other schedules have a gap, or wait until the clock shows again
+    /// what it has shown before.
+    pub fn clock_set(&mut self, forward: bool, by: Duration, now: Timestamp) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let by = if forward { by } else { -by };
         for index in 0..self.entries.len() {
             let entry = &mut self.entries[index];
             if entry.wanted.schedule.is_elapsed() {
-                entry.last = Timestamp(entry.last.0.saturating_sub(by));
+                entry.last = Timestamp(entry.last.0.saturating_add(by));
             }
             entry.mind_a_clock_set_back(now);
             self.set_next(index);
@@ -204,7 +208,7 @@ impl Ticks {
         if let Some(old) = entry.next.take() {
             self.next.remove(&(old, index));
         }
-        if entry.under_way == 0 {
+        if entry.under_way < entry.wanted.queue.max(1) {
             entry.next = entry.wanted.schedule.next_after(entry.last, &self.place);
         }
         if let Some(next) = entry.next {

@@ -17,6 +17,7 @@ fn every(period: &str, on_gap: GapPolicy) -> Scheduled {
         key: key(period),
         schedule: Schedule::every(period).expect("a schedule"),
         on_gap,
+        queue: 1,
     }
 }
 
@@ -175,16 +176,37 @@ fn daily() -> Scheduled {
         schedule: Schedule::daily(&["02:30"], super::super::Days::default(), None)
             .expect("a schedule"),
         on_gap: GapPolicy::Skip,
+        queue: 1,
     }
 }
 
 #[test]
-fn a_clock_set_forward_leaves_a_gap() {
+fn a_clock_set_forward_leaves_a_gap_and_elapsed_time_goes_on() {
     let mut ticks = Ticks::default();
-    ticks.set(vec![daily()], at("2026-01-01T00:00:00Z"));
-    let due = ticks.take_due(at("2026-01-05T00:00:00Z"));
-    assert_eq!(due.len(), 1);
+    let start = at("2026-01-01T00:00:00Z");
+    ticks.set(vec![daily(), every("1h", GapPolicy::Skip)], start);
+    // Half an hour later it is set forward by four days.
+    let (day, half) = (Duration::from_secs(86_400), Duration::from_secs(1_800));
+    let now = start.after(half).after(4 * day);
+    ticks.clock_set(true, 4 * day, now);
+    let due = ticks.take_due(now);
+    assert_eq!(due.len(), 1, "{due:?}");
     assert!(matches!(due[0].kind, TickKind::Skip { count: 4, .. }));
+    assert_eq!(ticks.next(), Some(now.after(half)));
+}
+
+#[test]
+fn a_handler_with_a_queue_is_given_ticks_while_it_is_at_work() {
+    let mut ticks = Ticks::default();
+    let mut wanted = every("1m", GapPolicy::Skip);
+    wanted.queue = 2;
+    ticks.set(vec![wanted], Timestamp(0));
+    let first = ticks.take_due(Timestamp(MINUTE));
+    let second = ticks.take_due(Timestamp(2 * MINUTE));
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert!(ticks.take_due(Timestamp(3 * MINUTE)).is_empty());
+    ticks.ended(&first[0].key);
+    assert_eq!(ticks.take_due(Timestamp(3 * MINUTE)).len(), 1);
 }
 
 #[test]
@@ -198,7 +220,7 @@ fn a_clock_set_back_brings_no_tick_a_second_time_and_elapsed_time_goes_on() {
     ticks.ended(&due[0].key);
     // 02:45 becomes 01:45: a quarter of an hour is left of the hour, and 02:30 is over.
     let now = Timestamp(now.0 - HOUR);
-    ticks.clock_set_back(Duration::from_secs(3600), now);
+    ticks.clock_set(false, Duration::from_secs(3600), now);
     assert_eq!(ticks.next(), Some(at("2026-01-01T02:00:00Z")));
     let due = ticks.take_due(at("2026-01-01T02:00:00Z"));
     assert_eq!(due[0].key, key("1h"));
@@ -218,7 +240,7 @@ fn a_clock_that_was_years_ahead_does_not_silence_a_schedule_for_years() {
     assert_eq!(ticks.next(), Some(at("2026-01-01T02:30:00Z")));
     let mut ticks = Ticks::default();
     ticks.set(vec![daily(), every("10m", GapPolicy::Skip)], wrong);
-    ticks.clock_set_back(wrong.since(now), now);
+    ticks.clock_set(false, wrong.since(now), now);
     assert_eq!(ticks.next(), Some(now.after(Duration::from_secs(600))));
     assert_eq!(ticks.take_due(at("2026-01-01T02:30:00Z")).len(), 3);
 }
