@@ -3,6 +3,7 @@
 use super::*;
 
 mod changes;
+mod laws;
 mod sky;
 mod texts;
 

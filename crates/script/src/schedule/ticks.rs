@@ -34,6 +34,8 @@ pub struct TickKey {
 pub struct Scheduled {
     /// Which.
     pub key: TickKey,
+    /// Its number in the script as it is now.
+    pub handler: usize,
     /// When.
     pub schedule: Schedule,
     /// What becomes of ticks that were missed.
@@ -47,6 +49,8 @@ pub struct Scheduled {
 pub struct Tick {
     /// Whose.
     pub key: TickKey,
+    /// The handler's number in the script as it was when the tick was taken.
+    pub handler: usize,
     /// When it fell due; of several that are left out, the newest.
     pub scheduled: Timestamp,
     /// How much later it is.
@@ -73,7 +77,7 @@ pub enum TickKind {
 
 impl Tick {
     /// What identifies the run of this tick within its script, for ever.
-    pub fn handler(&self) -> String {
+    pub fn name(&self) -> String {
         format!("tick:{}:{}", self.key.id, self.scheduled.0)
     }
 }
@@ -229,6 +233,7 @@ impl Entry {
     fn tick(&self, scheduled: Timestamp, now: Timestamp, kind: TickKind) -> Tick {
         Tick {
             key: self.wanted.key.clone(),
+            handler: self.wanted.handler,
             scheduled,
             late_by: now.since(scheduled),
             kind,

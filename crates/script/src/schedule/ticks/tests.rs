@@ -18,6 +18,7 @@ fn every(period: &str, on_gap: GapPolicy) -> Scheduled {
         schedule: Schedule::every(period).expect("a schedule"),
         on_gap,
         queue: 1,
+        handler: 0,
     }
 }
 
@@ -63,7 +64,7 @@ fn a_tick_has_a_name_that_no_other_has() {
     let mut ticks = Ticks::default();
     ticks.set(vec![every("10m", GapPolicy::Skip)], Timestamp(0));
     let due = ticks.take_due(Timestamp(10 * MINUTE));
-    assert_eq!(due[0].handler(), "tick:10m:600000");
+    assert_eq!(due[0].name(), "tick:10m:600000");
 }
 
 #[test]
@@ -177,6 +178,7 @@ fn daily() -> Scheduled {
             .expect("a schedule"),
         on_gap: GapPolicy::Skip,
         queue: 1,
+        handler: 0,
     }
 }
 
