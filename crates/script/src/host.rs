@@ -12,6 +12,7 @@ mod wait;
 use crate::check::Functions;
 use crate::event::View;
 use crate::lane::{Begin, OpenWaits};
+use crate::schedule::HomePlace;
 use crate::{Handler, Limits, Script, State, api, convert, load, resolve, stdlib};
 use call::{Call, outcome};
 use cause::Cause;
@@ -39,6 +40,8 @@ pub struct HostConfig {
     pub targets: Value,
     /// What a script may use up.
     pub limits: Limits,
+    /// Where the home is: its time zone, and where the sun stands.
+    pub place: HomePlace,
     /// The shared state values.
     pub state: State,
     /// Performs what scripts ask.

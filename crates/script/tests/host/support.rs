@@ -61,6 +61,7 @@ pub fn host_in(dir: &Path, limits: Limits, asked: Asked) -> Host {
                 "family": {"service": "ntfy", "url": "https://ntfy.sh", "topic": "t"},
             },
         }),
+        place: Default::default(),
         limits,
         state: State::default(),
         ask: Arc::new(move |kind, args, _| {
