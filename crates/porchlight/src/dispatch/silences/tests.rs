@@ -4,7 +4,7 @@
 
 use super::*;
 use porchlight_core::{NewEvent, Proof};
-use porchlight_script::{Host, HostConfig, Limits, State};
+use porchlight_script::{Host, HostConfig};
 
 const NOW: Timestamp = Timestamp(1_780_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
