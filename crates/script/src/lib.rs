@@ -9,6 +9,7 @@
 //! [`Subscriptions`] finds its handlers, `host` runs them, `api` is what they can call.
 
 mod api;
+mod body;
 mod check;
 mod convert;
 mod current;
