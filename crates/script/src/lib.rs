@@ -11,6 +11,7 @@
 
 mod agenda;
 mod api;
+mod body;
 mod check;
 mod convert;
 mod current;
