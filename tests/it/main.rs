@@ -27,3 +27,4 @@ mod scripts;
 mod silence;
 mod tls;
 mod verify;
+mod waits;
