@@ -22,6 +22,7 @@ mod payloads;
 mod proofs;
 mod refused;
 mod reload;
+mod schedule;
 mod scripts;
 mod silence;
 mod tls;

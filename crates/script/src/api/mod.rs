@@ -7,6 +7,7 @@ mod library;
 mod log;
 mod options;
 mod register;
+mod schedule;
 mod secret;
 mod sheet;
 mod silence;
@@ -23,10 +24,22 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log"];
 
+/// The functions whose last argument is a handler.
+pub(crate) const TRIGGERS: &[&str] = &[
+    "on",
+    "on_silence",
+    "on_start",
+    "every",
+    "cron",
+    "daily",
+    "sun",
+];
+
 /// Makes everything known to the engine, and disarms what Rhai itself brings.
 pub(crate) fn register(engine: &mut Engine) {
     crate::event::register(engine);
     register::register(engine);
+    schedule::register(engine);
     silence::register(engine);
     secret::register(engine);
     library::register(engine);

@@ -34,6 +34,7 @@ impl House {
             scripts_dir: "/nonexistent".into(),
             settings: json!({}),
             targets: json!({}),
+            place: Default::default(),
             limits: Limits::default(),
             state: State::default(),
             ask: Arc::new(|_, _, _| Err(ActionError::never("connect", "nobody answers"))),
