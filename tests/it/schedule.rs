@@ -63,7 +63,7 @@ fn let_pass(house: &House, millis: i64) {
 /// had to do before is done.
 fn settle(house: &House) {
     let before = runs(house, "on(\"gate.settle\")").len();
-    house.post_ok("{\"type\":\"settle\"}");
+    house.post_ok(&format!("{{\"type\":\"settle\",\"n\":{before}}}"));
     wait_for(house, "on(\"gate.settle\")", before + 1);
 }
 
