@@ -11,6 +11,7 @@
 
 mod agenda;
 mod api;
+mod body;
 mod check;
 mod convert;
 mod current;
@@ -24,6 +25,7 @@ mod limits;
 mod load;
 mod memory;
 mod options;
+pub mod reference;
 mod resolve;
 pub mod schedule;
 mod script;

@@ -2,6 +2,7 @@
 
 mod command;
 mod emit;
+mod function;
 mod http;
 mod library;
 mod log;
@@ -33,6 +34,12 @@ pub(crate) const TRIGGERS: &[&str] = &[
     "cron",
     "daily",
     "sun",
+];
+
+/// Options that several functions have, for "the options of every …" in doc comments.
+pub(crate) const SHARED: &[(&str, &str)] = &[
+    ("every request", http::DOC),
+    ("every told action", tell::DOC),
 ];
 
 /// Makes everything known to the engine, and disarms what Rhai itself brings.
@@ -114,22 +121,7 @@ pub(crate) fn line(context: &NativeCallContext) -> u32 {
     u32::try_from(line).unwrap_or(u32::MAX)
 }
 
-/// Adds a function to a module. A closure with typed parameters gives a `Fallible`; its error gets
-/// the place of the call, which Rhai leaves out of calls with `::`.
-macro_rules! function {
-    ($module:expr, $name:literal, |$($argument:ident: $kind:ty),*| $body:expr) => {
-        rhai::FuncRegistration::new($name).set_into_module(
-            &mut $module,
-            |context: rhai::NativeCallContext $(, $argument: $kind)*| {
-                // The closure lets the body use `?`.
-                #[allow(clippy::redundant_closure_call)]
-                let result = (|| $body)();
-                $crate::api::at(&context, result)
-            },
-        );
-    };
-}
-pub(crate) use function;
+pub(crate) use function::function;
 
 /// A module with nothing in it yet.
 pub(crate) fn empty() -> Module {

@@ -5,7 +5,7 @@
 //! can be edited without losing count.
 
 use super::trigger::{self, Wish, at_top_level, note};
-use super::{Fallible, take};
+use super::{Fallible, function, take};
 use crate::current;
 use crate::schedule::{Days, GapPolicy, Mistake, Schedule, time_zone};
 use crate::script::{Timed, Trigger};
@@ -14,31 +14,127 @@ use porchlight_core::diagnostic::nearest;
 use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
 
 pub(super) fn register(engine: &mut Engine) {
-    for rule in [EVERY, CRON, DAILY, SUN] {
-        engine
-            .register_fn(
-                rule.name,
-                move |context: NativeCallContext, when: Dynamic, function: FnPtr| {
-                    schedule(&context, &rule, &when, Map::new(), function)
-                },
-            )
-            .register_fn(
-                rule.name,
-                move |context: NativeCallContext, when: Dynamic, options: Map, function: FnPtr| {
-                    schedule(&context, &rule, &when, options, function)
-                },
-            );
+    function! {
+        engine,
+        /// Calls a function time and again after the same length of elapsed time.
+        ///
+        /// The first call is so long after the script was first loaded. Restarts and edits of other
+        /// lines keep count, and no change of clocks moves it. For round times there is `cron`.
+        ///
+        /// * `period` (duration): how long; at least `"1s"`
+        /// * `options` (map): those of `on`, and
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
+        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///
+        /// ```rhai
+        /// every("10m", |tick| {
+        ///     log::info(`due at ${tick.scheduled}, late by ${tick.late_by}`);
+        /// });
+        /// ```
+        "every",
+        [context] (period: Dynamic, handler: FnPtr) => {
+            schedule(context, &EVERY, &period, Map::new(), handler)
+        },
+        [context] (period: Dynamic, options: Map, handler: FnPtr) => {
+            schedule(context, &EVERY, &period, options, handler)
+        },
     }
-    engine
-        .register_fn("on_start", |context: NativeCallContext, function: FnPtr| {
-            on_start(&context, Map::new(), function)
-        })
-        .register_fn(
-            "on_start",
-            |context: NativeCallContext, options: Map, function: FnPtr| {
-                on_start(&context, options, function)
-            },
-        );
+    function! {
+        engine,
+        /// Calls a function when the wall clock matches a cron pattern.
+        ///
+        /// On the day on which clocks are set forward, a fixed time that is skipped comes at the
+        /// change; on the day on which they are set back, a fixed time comes once. A pattern with
+        /// lists, ranges or steps of hours, minutes or seconds follows the clock.
+        ///
+        /// * `pattern` (text): minute, hour, day of the month, month and day of the week; seconds may stand before them and a year behind
+        /// * `options` (map): those of `on`, and
+        ///   * `time_zone` (text): whose clock; that of `[home]` without it
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
+        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///
+        /// ```rhai
+        /// cron("0 7 * * MON-FRI", |tick| light::on("porch"));
+        /// cron("*/15 9-17 * * *", #{ time_zone: "Europe/Paris" }, |tick| {
+        ///     log::info("a quarter of an hour in Paris");
+        /// });
+        /// ```
+        "cron",
+        [context] (pattern: Dynamic, handler: FnPtr) => {
+            schedule(context, &CRON, &pattern, Map::new(), handler)
+        },
+        [context] (pattern: Dynamic, options: Map, handler: FnPtr) => {
+            schedule(context, &CRON, &pattern, options, handler)
+        },
+    }
+    function! {
+        engine,
+        /// Calls a function at these times of the wall clock.
+        ///
+        /// A time that the clock skips comes at the change, and one that it shows twice comes once.
+        ///
+        /// * `times` (text or list): a time such as `"07:30"`, or several
+        /// * `options` (map): those of `on`, and
+        ///   * `days` (text or list): the days of the week, such as `["mon", "wed"]`, `"weekdays"` or `"weekends"`; every day without it
+        ///   * `time_zone` (text): whose clock; that of `[home]` without it
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
+        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///
+        /// ```rhai
+        /// daily("22:30", |tick| light::off("porch"));
+        /// daily(["07:30", "19:00"], #{ days: "weekends" }, |tick| light::on("porch"));
+        /// ```
+        "daily",
+        [context] (times: Dynamic, handler: FnPtr) => {
+            schedule(context, &DAILY, &times, Map::new(), handler)
+        },
+        [context] (times: Dynamic, options: Map, handler: FnPtr) => {
+            schedule(context, &DAILY, &times, options, handler)
+        },
+    }
+    function! {
+        engine,
+        /// Calls a function by the sun over the home.
+        ///
+        /// `[home]` must say where that is: `latitude` and `longitude`. On a day on which the sun
+        /// doesn't do it there is no call.
+        ///
+        /// * `when` (text): `dawn`, `sunrise`, `noon`, `sunset` or `dusk`, alone or with `+` or `-` and a length of time of at most a day
+        /// * `options` (map): those of `on`, and
+        ///   * `days` (text or list): the days of the week on which the sun does it, such as `"weekdays"`; every day without it
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
+        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///
+        /// ```rhai
+        /// sun("sunset - 30m", |tick| light::on("porch"));
+        /// sun("sunrise", |tick| light::off("porch"));
+        /// ```
+        "sun",
+        [context] (when: Dynamic, handler: FnPtr) => {
+            schedule(context, &SUN, &when, Map::new(), handler)
+        },
+        [context] (when: Dynamic, options: Map, handler: FnPtr) => {
+            schedule(context, &SUN, &when, options, handler)
+        },
+    }
+    function! {
+        engine,
+        /// Calls a function once per start of Porchlight, and when its file is added while it runs.
+        ///
+        /// A save of the file is no start.
+        ///
+        /// * `options` (map): those of `on`
+        /// * `handler` (function): gets `#{ reason }`: `"start"` or `"added"`
+        ///
+        /// ```rhai
+        /// on_start(|start| {
+        ///     if start.reason == "start" { log::info("the house is awake"); }
+        /// });
+        /// ```
+        "on_start",
+        [context] (handler: FnPtr) => on_start(context, Map::new(), handler),
+        [context] (options: Map, handler: FnPtr) => on_start(context, options, handler),
+    }
 }
 
 type Make = fn(&[&str], Days, Option<TimeZone>) -> Result<Schedule, Mistake>;
