@@ -322,3 +322,21 @@ sun("sunset - 30m", |tick| {});
     let output = house.porchlight(&["check"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
+
+#[test]
+fn the_example_of_the_page_about_schedules_is_right() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schedules.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let (_, rest) = page.split_once("```rhai\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let script = example.replace('…', "");
+    let config = format!(
+        "{}[light.porch]\ndriver = \"wled\"\nurl = \"http://192.0.2.7\"\n[home]\nlatitude = 48.86\nlongitude = 2.35\n",
+        gate_config()
+    );
+    let house = House::furnish(&config, &[("a.rhai", &script)]);
+    let output = house.porchlight(&["check"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!(told, "");
+}

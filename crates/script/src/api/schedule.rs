@@ -218,6 +218,7 @@ fn schedule(
         note(context, message, help);
         return Ok(());
     }
+    warn_of_polar_days(context, &schedule);
     let shown = match &plain[..] {
         [text] => format!("{text:?}"),
         texts => format!("{texts:?}"),
@@ -262,6 +263,20 @@ fn texts(value: &Dynamic) -> Option<Vec<ImmutableString>> {
         return Some(vec![text]);
     }
     value.read_lock::<Array>()?.iter().map(text).collect()
+}
+
+/// Says so when the sun does not rise or set there on some days.
+fn warn_of_polar_days(context: &NativeCallContext, schedule: &Schedule) {
+    let days = current::loading(|loading| {
+        let now = (loading.config.clock)();
+        schedule.days_without(now, &loading.config.place)
+    });
+    if let Some(days @ 1..) = days {
+        let message =
+            format!("the sun does not do this at the home on {days} days of the next year");
+        let help = "on these there is no call; `noon` is on every day";
+        trigger::warn(context, message, help);
+    }
 }
 
 /// Whether the home's position is known. A version out of the journal loads either way: the rest of

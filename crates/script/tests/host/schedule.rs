@@ -3,7 +3,7 @@
 use super::house::House;
 use super::support::*;
 use porchlight_core::*;
-use porchlight_script::schedule::{Scheduled, Tick, TickKind, Ticks};
+use porchlight_script::schedule::{HomePlace, Position, Scheduled, Tick, TickKind, Ticks};
 use porchlight_script::*;
 use std::time::Duration;
 
@@ -234,4 +234,32 @@ fn what_a_handler_of_ticks_assigns_to_captured_values_is_warned_about() {
     );
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
     assert!(warnings[0].message.contains("this change is lost"));
+}
+
+#[test]
+fn a_home_where_the_sun_does_not_set_on_some_days_is_warned() {
+    let load = |latitude| {
+        on_big_stack(move || {
+            let host = Host::new(HostConfig {
+                place: HomePlace {
+                    position: Position::new(latitude, 19.0),
+                    ..HomePlace::default()
+                },
+                clock: std::sync::Arc::new(|| NOW),
+                ..HostConfig::default()
+            });
+            let script = host
+                .load("gate.rhai", "sun(\"sunset - 30m\", |tick| {});")
+                .unwrap();
+            script.warnings.clone()
+        })
+    };
+    assert_eq!(load(48.9), []);
+    let warnings = load(69.6);
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    assert_eq!(
+        (warnings[0].severity, warnings[0].line),
+        (Severity::Warning, 1)
+    );
+    assert!(warnings[0].message.contains("days of the next year"));
 }
