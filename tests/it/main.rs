@@ -23,6 +23,7 @@ mod proofs;
 mod reference;
 mod refused;
 mod reload;
+mod schedule;
 mod scripts;
 mod silence;
 mod tls;

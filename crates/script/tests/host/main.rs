@@ -9,6 +9,7 @@ mod house;
 mod library;
 mod loading;
 mod modes;
+mod schedule;
 mod silence;
 mod support;
 mod waits;
