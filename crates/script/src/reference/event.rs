@@ -100,6 +100,11 @@ pub(crate) const ALL: &[Properties] = &[
     },
 ];
 
+/// What is after `event.`.
+pub(crate) fn event_properties() -> &'static [Property] {
+    ALL.first().map_or(&[], |event| event.all)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

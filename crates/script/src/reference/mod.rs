@@ -21,6 +21,7 @@ mod markdown;
 mod pages;
 
 pub use doc::{Doc, Parameter};
+pub(crate) use event::event_properties;
 pub use event::{Properties, Property};
 pub use find::Found;
 pub use kind::is_kind;
