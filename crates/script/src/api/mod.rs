@@ -1,17 +1,20 @@
 //! What scripts can call. One file per module; each function finds its run in `current`.
 
 mod command;
+mod emit;
 mod function;
 mod http;
-mod later;
 mod library;
 mod log;
+mod options;
 mod register;
 mod secret;
 mod sheet;
 mod silence;
 mod state;
 mod tell;
+mod trigger;
+pub(crate) mod waits;
 
 use porchlight_core::diagnostic::nearest;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext, Position};
@@ -34,7 +37,8 @@ pub(crate) fn register(engine: &mut Engine) {
     silence::register(engine);
     secret::register(engine);
     library::register(engine);
-    later::register(engine);
+    waits::register(engine);
+    emit::register(engine);
     log::register(engine);
     for (name, module) in [
         ("http", http::module()),

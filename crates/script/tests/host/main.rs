@@ -4,7 +4,10 @@
 
 mod handlers;
 mod hostile;
+mod house;
 mod library;
 mod loading;
+mod modes;
 mod silence;
 mod support;
+mod waits;

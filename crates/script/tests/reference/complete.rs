@@ -8,6 +8,8 @@ const PENDING: &[&str] = &[
     "on_silence",
     "setting",
     "later",
+    "job",
+    "wait_for",
     "cancel",
     "emit",
     "now",

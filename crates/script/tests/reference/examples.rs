@@ -1,10 +1,13 @@
 //! Every example of the reference is loaded as a script and run, with its asks answered.
 
 use porchlight_core::{
-    ActionError, Attachment, Event, NewEvent, Outcome, Proof, Run, Timestamp, Wait,
+    ActionError, Attachment, Event, NewEvent, Outcome, Proof, Run, Timestamp, Wait, WaitKind,
 };
 use porchlight_script::reference::Reference;
-use porchlight_script::{Host, HostConfig, Limits, STACK_SIZE, Script, Silent, State, Trigger};
+use porchlight_script::{
+    Fell, Handler, Host, HostConfig, Job, Lane, Limits, Past, STACK_SIZE, Script, Silent, State,
+    Told, Trigger, Work,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -111,29 +114,66 @@ fn right(run: &Run, what: &str) {
     assert_eq!(run.outcome, Outcome::Ok, "{what}: {run:#?}");
 }
 
+/// What an example finds of before: its own version and its event.
+struct Before(Arc<Script>, Arc<Event>);
+
+impl Past for Before {
+    fn version(&mut self, _: &str, _: &str) -> Result<Arc<Script>, String> {
+        Ok(Arc::clone(&self.0))
+    }
+
+    fn event(&mut self, _: u64) -> Result<Option<Arc<Event>>, String> {
+        Ok(Some(Arc::clone(&self.1)))
+    }
+}
+
+/// What calls a handler.
+fn work(handler: &Handler, event: &Event) -> Work {
+    match &handler.trigger {
+        Trigger::Event => Work::Handler(handler.number),
+        Trigger::Silence(silence) => Work::Silence(Told {
+            handler: handler.number,
+            subscription: handler.id.clone(),
+            silent: Silent {
+                since: NOW,
+                last: event.id,
+                last_is_kept: true,
+                times: 1,
+                late_by: silence.after,
+            },
+        }),
+    }
+}
+
 /// Runs every handler, and what each leaves for later.
-fn perform(host: &Host, script: &Script, name: &str) {
+fn perform(host: &Host, script: &Arc<Script>, name: &str) {
     for handler in &script.handlers {
-        let event = event(handler.pattern.as_str());
-        let run = match &handler.trigger {
-            Trigger::Event => host.run(script, handler.number, &event, NOW),
-            Trigger::Silence(silence) => {
-                let silent = Silent {
-                    since: NOW,
-                    last: event.id,
-                    last_is_kept: true,
-                    times: 1,
-                    late_by: silence.after,
-                };
-                host.run_silence(script, handler.number, &silent, NOW)
-            }
-        };
-        right(&run, name);
-        for (number, wait) in run.waits.into_iter().enumerate() {
-            let id = number as u64 + 1;
-            let wait = Wait { id, content: wait };
-            let run = host.run_wait(script, &wait, Some(&event), NOW);
-            right(&run, name);
+        let event = event(
+            handler
+                .pattern
+                .as_ref()
+                .map_or("", |pattern| pattern.as_str()),
+        );
+        let mut past = Before(Arc::clone(script), Arc::clone(&event));
+        let mut lane = Lane::default();
+        let mut jobs = vec![work(handler, &event)];
+        while let Some(work) = jobs.pop() {
+            let job = Job {
+                script: Some(Arc::clone(script)),
+                event: Some(Arc::clone(&event)),
+                work,
+            };
+            lane.perform(host, &mut past, job, &mut |finished| {
+                right(&finished.run, name);
+                for (number, wait) in finished.run.waits.into_iter().enumerate() {
+                    let id = number as u64 + 1;
+                    let fell = match wait.kind {
+                        WaitKind::Event { .. } => Fell::Matched,
+                        _ => Fell::Due,
+                    };
+                    jobs.push(Work::Wait(Box::new(Wait { id, content: wait }), fell));
+                }
+            });
         }
     }
 }
@@ -153,6 +193,7 @@ fn every_example_does_what_it_shows() {
                 let script = host.load("example.rhai", &source).unwrap_or_else(|wrong| {
                     panic!("{name}:\n{source}\n{wrong:#?}");
                 });
+                let script = Arc::new(script);
                 assert!(script.warnings.is_empty(), "{name}: {:#?}", script.warnings);
                 assert!(
                     !script.handlers.is_empty(),
