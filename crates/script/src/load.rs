@@ -64,6 +64,7 @@ pub(crate) fn script(
     if let Some(Current::Loading(kept)) = current {
         loading = *kept;
     }
+    let mut stopped = None;
     match result {
         Ok(Ok(())) => {}
         Ok(Err(wrong)) => {
@@ -77,7 +78,7 @@ pub(crate) fn script(
             if !loading.diagnostics.iter().any(already) {
                 let message = mistake.message;
                 let wrong = explain::diagnostic(&loading.sources, &mistake.place, message);
-                loading.diagnostics.push(wrong.with_help(mistake.help));
+                stopped = Some(wrong.with_help(mistake.help));
             }
         }
         Err(_) => loading.diagnostics.push(Diagnostic::error_in(
@@ -86,7 +87,7 @@ pub(crate) fn script(
         )),
     }
     drop(deadline);
-    finish(loading, &ast, &functions())
+    finish(loading, stopped, &ast, &functions())
 }
 
 fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
@@ -201,8 +202,11 @@ fn push_standard(
 }
 
 /// Checks all files, and makes the script of what its top level asked for.
+///
+/// What stopped the top level is left out where the check says what is wrong with that line.
 fn finish(
     mut loading: Loading,
+    stopped: Option<Diagnostic>,
     ast: &AST,
     functions: &Functions,
 ) -> Result<Script, Vec<Diagnostic>> {
@@ -215,17 +219,15 @@ fn finish(
     }
     // What was checked when it went live is not judged again by what is known since.
     if !loading.pinned {
-        let found = check_files(&loading, functions, &asts);
-        // What the check says of a line is more exact than how that line failed.
-        let wrong = |path: &str, line| {
-            let mut errors = found.iter().filter(|one| one.severity == Severity::Error);
-            errors.any(|one| one.path == path && one.line == line)
-        };
-        loading
-            .diagnostics
-            .retain(|one| one.severity != Severity::Error || !wrong(&one.path, one.line));
+        let found = check::files(&loading, functions, &asts);
         loading.diagnostics.extend(found);
     }
+    let known = stopped.as_ref().is_some_and(|stopped| {
+        let errors = loading.diagnostics.iter();
+        let mut errors = errors.filter(|one| one.severity == Severity::Error);
+        errors.any(|one| one.path == stopped.path && one.line == stopped.line)
+    });
+    loading.diagnostics.extend(stopped.filter(|_| !known));
     if loading.handlers.is_empty() && !has_errors(&loading.diagnostics) {
         let message = "this script waits for nothing, so it never does anything";
         let help = "begin with `on(\"**\", |event| { … });`, or move it into scripts/lib/";
@@ -291,50 +293,6 @@ fn finish(
 
 fn has_errors(found: &[Diagnostic]) -> bool {
     found.iter().any(|one| one.severity == Severity::Error)
-}
-
-/// All mistakes of the script and of its libraries.
-fn check_files(
-    loading: &Loading,
-    functions: &Functions,
-    asts: &[(String, AST)],
-) -> Vec<Diagnostic> {
-    let waits = check::waits(asts.iter().map(|(_, ast)| ast));
-    let mut found = Vec::new();
-    for (path, ast) in asts {
-        let source = loading.sources.iter().find(|(known, _)| known == path);
-        let (imported, modules) = imported(ast, asts);
-        let file = check::File {
-            path,
-            source: source.map_or("", |(_, text)| text.as_str()),
-            functions,
-            imported: &imported,
-            modules: &modules,
-            targets: &loading.config.targets,
-            waits: &waits,
-        };
-        found.extend(check::file(&file, ast));
-    }
-    found
-}
-
-/// What a file can call behind `::` besides the native modules, and all names before `::`.
-fn imported(ast: &AST, asts: &[(String, AST)]) -> (Functions, HashSet<String>) {
-    let (imports, _) = check::imports(ast);
-    let mut imported = Functions::default();
-    let native = crate::api::MODULES.iter().map(|name| (*name).to_owned());
-    let mut modules: HashSet<String> = native.collect();
-    let standard = stdlib::names().map(|(name, path)| (path.to_owned(), name.to_owned()));
-    let all = imports
-        .into_iter()
-        .map(|(path, alias)| (format!("{}.rhai", path.trim_end_matches(".rhai")), alias));
-    for (file, alias) in standard.chain(all) {
-        if let Some((_, ast)) = asts.iter().find(|(known, _)| *known == file) {
-            imported.add_module(&alias, ast);
-            modules.insert(alias);
-        }
-    }
-    (imported, modules)
 }
 
 /// SHA-256 over names and texts, each with its length before it.

@@ -5,11 +5,12 @@
 //! functions do, so it is an error; for libraries they are what an author wrote, so it is a warning.
 
 use super::{Check, call_of, closures};
-use crate::reference::{Parameter, is_kind, kind};
+use crate::explain;
+use crate::reference::{Parameter, is_kind, is_trigger, kind};
 use porchlight_core::Diagnostic;
 use porchlight_core::diagnostic::nearest;
 use porchlight_core::units::parse_duration;
-use rhai::{ASTNode, Expr};
+use rhai::{ASTNode, Expr, FnCallExpr, Position};
 
 /// A value that is written out, as far as it is.
 enum Literal<'a> {
@@ -56,10 +57,10 @@ impl Literal<'_> {
 }
 
 pub(super) fn rule(check: &Check, nodes: &[ASTNode], found: &mut Vec<Diagnostic>) {
-    let Some((call, _, false)) = call_of(nodes) else {
+    let Some((call, at, false)) = call_of(nodes) else {
         return;
     };
-    if call.op_token.is_some() {
+    if call.op_token.is_some() || is_told_already(check, call, at) {
         return;
     }
     let Some(function) = check.function(call) else {
@@ -84,6 +85,13 @@ pub(super) fn rule(check: &Check, nodes: &[ASTNode], found: &mut Vec<Diagnostic>
             *wrong = wrong.clone().as_warning();
         }
     }
+}
+
+/// Triggers are called when the file is loaded, and have noted their mistakes then.
+fn is_told_already(check: &Check, call: &FnCallExpr, at: Position) -> bool {
+    let line = explain::place(check.file.path, at).line;
+    let mut noted = check.file.noted.iter();
+    is_trigger(&call.name) && noted.any(|one| one.path == check.file.path && one.line == line)
 }
 
 fn judge(

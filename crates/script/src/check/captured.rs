@@ -1,6 +1,5 @@
 //! Handlers that change what they captured: each run has its own copy, so the change is lost.
 
-use super::closures::stands_in;
 use super::{Check, root};
 use porchlight_core::Diagnostic;
 use rhai::{ASTNode, Stmt};
@@ -12,23 +11,9 @@ pub(super) fn rule(check: &Check, nodes: &[ASTNode], found: &mut Vec<Diagnostic>
     let Some((name, at)) = root(&assignment.1.lhs) else {
         return;
     };
-    // The innermost one says what the name means here.
-    let handlers = check.ast.iter_fn_def().filter(|function| {
-        let captured = check.closures.captured(&function.name);
-        stands_in(function, at) && captured.iter().any(|one| one == name)
-    });
-    let handler = handlers
-        .filter_map(|function| Some((function, check.closures.handed_to(&function.name)?)))
-        .max_by_key(|(function, _)| {
-            let start = function.body.start_position();
-            (start.line(), start.position())
-        });
-    let Some((function, taker)) = handler else {
+    let Some(taker) = check.closures.copied_by(nodes, name) else {
         return;
     };
-    if check.closures.bound_in(function, name) {
-        return;
-    }
     let message = match taker {
         "later" | "wait_for" | "job" => format!(
             "`{name}` is a copy in here, made when `{taker}` was called; this change is lost"

@@ -4,19 +4,33 @@
 //! What the sender sent (`event.data`) can be anything, so nothing is said about that.
 
 use super::Check;
-use super::closures::stands_in;
 use crate::reference::{Property, event_properties};
 use porchlight_core::Diagnostic;
 use porchlight_core::diagnostic::nearest;
-use rhai::{ASTNode, Expr, Position, ScriptFuncDef};
+use rhai::{ASTNode, Expr, Position};
+
+/// A property of the event, where a handler of `on` takes it.
+struct Taken {
+    name: String,
+    at: Position,
+    /// Nothing is taken out of the property: `event.type` and not `event.type.len()`.
+    whole: bool,
+}
 
 pub(super) fn rule(check: &Check, nodes: &[ASTNode], found: &mut Vec<Diagnostic>) {
     match nodes.last() {
-        Some(ASTNode::Expr(expr @ Expr::Dot(..))) => unknown_property(check, expr, found),
+        Some(ASTNode::Expr(expr @ Expr::Dot(..))) => {
+            let taken = taken(check, nodes, expr);
+            found.extend(taken.and_then(|taken| unknown(check, &taken)));
+        }
         Some(ASTNode::Expr(Expr::FnCall(call, at))) if call.op_token.is_some() => {
             if let [a, b] = call.args.as_slice() {
-                comparison(check, &call.name, (a, b), *at, found);
-                comparison(check, &call.name, (b, a), *at, found);
+                for (side, other) in [(a, b), (b, a)] {
+                    let message = taken(check, nodes, side)
+                        .and_then(|taken| never(&taken, call.name.as_str(), other));
+                    let wrong = message.map(|message| check.error(*at, message).as_warning());
+                    found.extend(wrong);
+                }
             }
         }
         _ => {}
@@ -24,14 +38,15 @@ pub(super) fn rule(check: &Check, nodes: &[ASTNode], found: &mut Vec<Diagnostic>
 }
 
 /// The property right after the event in `event.x`, `event.x.y`, `event.x[0]`.
-fn first(check: &Check, expr: &Expr) -> Option<(String, Position, bool)> {
+fn taken(check: &Check, nodes: &[ASTNode], expr: &Expr) -> Option<Taken> {
     let Expr::Dot(link, ..) = expr else {
         return None;
     };
-    let Expr::Variable(variable, _, at) = &link.lhs else {
+    let Expr::Variable(variable, ..) = &link.lhs else {
         return None;
     };
-    if !is_event(check, &variable.1, *at) {
+    let handler = check.closures.parameter_of(nodes, &variable.1)?;
+    if check.closures.handed_to(handler) != Some("on") {
         return None;
     }
     let (step, whole) = match &link.rhs {
@@ -41,86 +56,54 @@ fn first(check: &Check, expr: &Expr) -> Option<(String, Position, bool)> {
     let Expr::Property(property, at) = step else {
         return None;
     };
-    Some((property.2.to_string(), *at, whole))
-}
-
-/// Whether a name is the parameter of a handler of `on` here, and nothing else of that name.
-fn is_event(check: &Check, name: &str, at: Position) -> bool {
-    let around = check.ast.iter_fn_def();
-    let around: Vec<&ScriptFuncDef> = around
-        .map(|function| &**function)
-        .filter(|function| stands_in(function, at))
-        .collect();
-    let start = |function: &&&ScriptFuncDef| {
-        let start = function.body.start_position();
-        (start.line(), start.position())
-    };
-    let Some(innermost) = around.iter().max_by_key(start) else {
-        return false;
-    };
-    let captured = |function: &ScriptFuncDef| check.closures.captured(&function.name);
-    let handler = around.iter().find(|function| {
-        check.closures.handed_to(&function.name) == Some("on")
-            && function.params.len() == captured(function).len() + 1
-            && function.params.last().is_some_and(|last| last == name)
-    });
-    let Some(handler) = handler else {
-        return false;
-    };
-    let passed_on = captured(innermost).iter().any(|one| one == name);
-    (handler.name == innermost.name || passed_on) && !check.closures.bound_in(handler, name)
+    Some(Taken {
+        name: property.2.to_string(),
+        at: *at,
+        whole,
+    })
 }
 
 fn property(name: &str) -> Option<&'static Property> {
     event_properties().iter().find(|one| one.name == name)
 }
 
-fn unknown_property(check: &Check, expr: &Expr, found: &mut Vec<Diagnostic>) {
-    let Some((name, at, _)) = first(check, expr) else {
-        return;
-    };
-    if property(&name).is_some() {
-        return;
+fn unknown(check: &Check, taken: &Taken) -> Option<Diagnostic> {
+    let name = &taken.name;
+    if property(name).is_some() {
+        return None;
     }
     let names = event_properties().iter().map(|one| one.name);
-    let help = match nearest(&name, names) {
+    let help = match nearest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("what the sender sent is in `event.data.{name}`"),
     };
-    let message = format!("an event has no `{name}`");
-    found.push(check.error(at, message).with_help(help));
+    let wrong = check.error(taken.at, format!("an event has no `{name}`"));
+    Some(wrong.with_help(help))
 }
 
-fn comparison(
-    check: &Check,
-    operator: &str,
-    (side, other): (&Expr, &Expr),
-    at: Position,
-    found: &mut Vec<Diagnostic>,
-) {
-    if !matches!(operator, "==" | "!=" | "<" | "<=" | ">" | ">=") {
-        return;
+/// What is to say of a comparison that always comes out the same.
+fn never(taken: &Taken, operator: &str, other: &Expr) -> Option<String> {
+    if !taken.whole || !matches!(operator, "==" | "!=" | "<" | "<=" | ">" | ">=") {
+        return None;
     }
-    let Some((name, _, true)) = first(check, side) else {
-        return;
-    };
-    let text = match property(&name).map(|one| one.kinds) {
-        Some("text" | "time") => true,
-        Some("whole number") => false,
-        _ => return,
+    let text = match property(&taken.name)?.kinds {
+        "text" | "time" => true,
+        "whole number" => false,
+        _ => return None,
     };
     let with = match other {
         Expr::IntegerConstant(..) | Expr::FloatConstant(..) if text => "a number",
         Expr::BoolConstant(..) => "true or false",
         Expr::StringConstant(..) if !text => "a text",
-        _ => return,
+        _ => return None,
     };
     let is = if text { "a text" } else { "a number" };
-    let always = if operator == "!=" {
-        "always true"
-    } else {
-        "never true"
+    let always = match operator {
+        "!=" => "always true",
+        _ => "never true",
     };
-    let message = format!("`event.{name}` is {is} and is compared with {with}; this is {always}");
-    found.push(check.error(at, message).as_warning());
+    let name = &taken.name;
+    Some(format!(
+        "`event.{name}` is {is} and is compared with {with}; this is {always}"
+    ))
 }

@@ -1,7 +1,6 @@
 //! Imports: which there are, and those in places where they can't be.
 
 use super::Check;
-use super::closures::stands_in;
 use porchlight_core::Diagnostic;
 use rhai::{AST, ASTNode, Expr, Stmt};
 use std::collections::HashSet;
@@ -15,8 +14,7 @@ pub(super) fn rule(check: &Check, nodes: &[ASTNode], found: &mut Vec<Diagnostic>
         found.push(check.error(*at, message.to_owned()));
     }
     // A run reads no files.
-    let mut functions = check.ast.iter_fn_def();
-    if functions.any(|function| stands_in(function, *at)) {
+    if check.closures.owner(nodes).is_some() {
         let message = "an import stands at the top of the file, not inside a function";
         found.push(check.error(*at, message.to_owned()));
     }

@@ -11,6 +11,7 @@ mod chains;
 mod closures;
 mod emits;
 mod events;
+mod files;
 mod functions;
 mod habits;
 mod imports;
@@ -19,9 +20,10 @@ mod names;
 use crate::explain;
 use closures::Closures;
 pub(crate) use emits::emits;
+pub(crate) use files::files;
 pub(crate) use functions::Functions;
 pub(crate) use imports::imports;
-pub(crate) use names::waits;
+use names::waits;
 use porchlight_core::{Diagnostic, Place};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use serde_json::Value;
@@ -42,23 +44,25 @@ const RULES: &[Rule] = &[
 ];
 
 /// A file, and what is known around it.
-pub(crate) struct File<'a> {
-    pub(crate) path: &'a str,
-    pub(crate) source: &'a str,
+struct File<'a> {
+    path: &'a str,
+    source: &'a str,
     /// What the engine offers.
-    pub(crate) functions: &'a Functions,
+    functions: &'a Functions,
     /// What the imported files offer.
-    pub(crate) imported: &'a Functions,
+    imported: &'a Functions,
     /// The names before `::` of which all functions are known.
-    pub(crate) modules: &'a HashSet<String>,
+    modules: &'a HashSet<String>,
     /// The named targets of the configuration; null when it is not known.
-    pub(crate) targets: &'a Value,
+    targets: &'a Value,
     /// The names of the waits that the script begins; `None` when they can be any.
-    pub(crate) waits: &'a Option<BTreeSet<String>>,
+    waits: &'a Option<BTreeSet<String>>,
+    /// What running the top level has found already.
+    noted: &'a [Diagnostic],
 }
 
 /// All mistakes of one file.
-pub(crate) fn file(file: &File<'_>, ast: &AST) -> Vec<Diagnostic> {
+fn file(file: &File<'_>, ast: &AST) -> Vec<Diagnostic> {
     let mut own: HashMap<&str, BTreeSet<usize>> = HashMap::new();
     for function in ast.iter_functions() {
         let arities = own.entry(function.name).or_default();
@@ -66,7 +70,6 @@ pub(crate) fn file(file: &File<'_>, ast: &AST) -> Vec<Diagnostic> {
     }
     let check = Check {
         file,
-        ast,
         own,
         members: members(ast),
         aliases: imports(ast).0.into_iter().map(|(_, alias)| alias).collect(),
@@ -88,13 +91,12 @@ pub(crate) fn file(file: &File<'_>, ast: &AST) -> Vec<Diagnostic> {
 /// What the rules know of the file.
 struct Check<'a> {
     file: &'a File<'a>,
-    ast: &'a AST,
     /// The functions of the file, with their numbers of parameters.
     own: HashMap<&'a str, BTreeSet<usize>>,
     /// The names of members that maps have somewhere in the file.
     members: HashSet<String>,
     aliases: HashSet<String>,
-    closures: Closures,
+    closures: Closures<'a>,
 }
 
 impl Check<'_> {
