@@ -21,6 +21,7 @@ mod run;
 mod scripts;
 mod send;
 mod verify;
+mod versions;
 
 use clap::Parser;
 use cli::{ActionsCommand, Cli, Command};

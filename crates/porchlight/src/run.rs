@@ -14,7 +14,8 @@ use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, system_clock};
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
-use crate::scripts::{Library, remember};
+use crate::scripts::Library;
+use crate::versions::Versions;
 use crate::{Clock, Ending, output};
 use porchlight_action::{CommandConfig, Performer, PerformerConfig};
 use porchlight_core::{Diagnostic, Event, Severity};
@@ -258,6 +259,7 @@ fn host(
         scripts_dir: home.scripts(),
         settings: config.settings.clone(),
         targets: config.targets.seen.clone().into(),
+        place: config.place.clone(),
         limits,
         state,
         ask: Arc::new(ask),
@@ -281,6 +283,7 @@ fn watch_scripts(
         let past = journal.clone();
         let last_good = move |name: &str| past.reader().ok()?.last_version(name).ok()?;
         let mut library = Library::new(host, Box::new(last_good));
+        let mut versions = Versions::default();
         let mut first = true;
         for batch in loader {
             let report = library.apply(batch);
@@ -292,7 +295,7 @@ fn watch_scripts(
             };
             let count = set.as_ref().map_or(0, |set| set.scripts.len());
             if let Some(set) = set {
-                runtime.block_on(remember(&journal, &set));
+                runtime.block_on(versions.remember(&journal, &set));
                 live(&set);
                 _ = inputs.send(Input::Scripts(set));
             }

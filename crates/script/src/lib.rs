@@ -11,6 +11,7 @@
 
 mod agenda;
 mod api;
+mod body;
 mod check;
 mod convert;
 mod current;
@@ -26,6 +27,7 @@ mod memory;
 mod options;
 pub mod reference;
 mod resolve;
+pub mod schedule;
 mod script;
 mod state;
 mod stdlib;

@@ -129,6 +129,25 @@ fn a_closure_over_the_root_of_its_own_chain_is_an_error() {
 }
 
 #[test]
+fn what_is_called_a_chain_that_always_fails_does() {
+    for body in [
+        "let m = #{ l: [1], n: 2 }; let f = |x| x + m.n; m.l.map(f);",
+        "let l = [1]; let f = |x| l.len() > x; l.filter(f);",
+        "let f = |x| x + event.id; event.data.a.b.map(f);",
+        "let m = [[1]]; let f = |x| x + m.len(); m[0].map(f);",
+    ] {
+        let run = super::support::run(&format!("on(\"**\", |event| {{ {body} }});"));
+        let porchlight_core::Outcome::Error { message, .. } = &run.outcome else {
+            panic!("{body}: {:?}", run.outcome)
+        };
+        assert!(
+            message.contains("into a variable first"),
+            "{body}: {message}"
+        );
+    }
+}
+
+#[test]
 fn an_event_has_no_such_property() {
     error("log::info(event.tpye);", "an event has no `tpye`", "`type`");
     error(
