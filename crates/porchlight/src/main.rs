@@ -15,6 +15,7 @@ mod log;
 mod new;
 mod outgoing;
 mod output;
+mod reference;
 mod request;
 mod run;
 mod scripts;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
             ..
         }) => list::retry(&home, id),
         Some(Command::Actions { what: None, list }) => list::actions(&home, &list),
+        Some(Command::Reference(args)) => reference::reference(&args),
         Some(Command::New { name }) => new::new(&home, &name),
     };
     match ending {

@@ -14,6 +14,7 @@ fn host() -> Host {
         scripts_dir: "/nonexistent".into(),
         settings: json!({}),
         targets: json!({"light": {"porch": {"driver": "wled", "url": "http://10.0.0.5"}}}),
+        place: Default::default(),
         limits: Limits::default(),
         state: State::default(),
         ask: Arc::new(|_, _, _| Ok(json!({}))),

@@ -6,8 +6,10 @@
 //!
 //! The files in the order a script meets them: [`resolve`](Host) finds libraries, `check` reads
 //! the syntax tree for mistakes, `load` runs the top level, `script` is the result,
-//! [`Subscriptions`] finds its handlers, `host` runs them, `api` is what they can call.
+//! [`Subscriptions`] finds its handlers, [`Agenda`] what falls due, [`Lane`] decides what may run,
+//! `host` runs it, `api` is what it can call.
 
+mod agenda;
 mod api;
 mod body;
 mod check;
@@ -16,11 +18,16 @@ mod current;
 mod deadline;
 mod event;
 mod explain;
+mod filter;
 mod host;
+mod lane;
 mod limits;
 mod load;
 mod memory;
+mod options;
+pub mod reference;
 mod resolve;
+pub mod schedule;
 mod script;
 mod state;
 mod stdlib;
@@ -28,9 +35,12 @@ mod subscriptions;
 mod templates;
 pub mod watch;
 
+pub use agenda::Agenda;
 pub use host::silence::Silent;
 pub use host::{Ask, Host, HostConfig};
+pub use lane::{Fell, Finished, Job, Lane, Past, Told, Work};
 pub use limits::{Limits, STACK_SIZE};
+pub use options::{Attempts, HandlerOptions, Key, Mode, Overflow};
 pub use script::{Handler, Script, Silence, Trigger};
 pub use state::State;
 pub use stdlib::standard_library;

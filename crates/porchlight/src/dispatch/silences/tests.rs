@@ -16,6 +16,7 @@ fn set(source: &str) -> ScriptSet {
         scripts_dir: std::path::PathBuf::new(),
         settings: serde_json::Value::Null,
         targets: serde_json::Value::Null,
+        place: Default::default(),
         limits: Limits::default(),
         state: State::default(),
         ask: Arc::new(|_, _, _| Ok(serde_json::Value::Null)),
