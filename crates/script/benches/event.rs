@@ -11,7 +11,7 @@
 
 use divan::{Bencher, black_box};
 use porchlight_core::{Event, NewEvent, Outcome, Proof, Timestamp};
-use porchlight_script::{Host, HostConfig, Limits, STACK_SIZE, Script, State};
+use porchlight_script::{Host, HostConfig, STACK_SIZE, Script};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,12 +51,7 @@ fn main() {
 fn host() -> Host {
     Host::new(HostConfig {
         scripts_dir: "/nonexistent".into(),
-        settings: json!({}),
-        targets: json!({}),
-        limits: Limits::default(),
-        state: State::default(),
-        ask: Arc::new(|_, _, _| Ok(json!({}))),
-        clock: Arc::new(|| Timestamp(0)),
+        ..HostConfig::default()
     })
 }
 

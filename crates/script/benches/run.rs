@@ -1,7 +1,7 @@
 //! What loading, finding and running cost. Prints figures; judges nothing.
 
 use porchlight_core::{Event, NewEvent, Proof, Timestamp};
-use porchlight_script::{Host, HostConfig, Limits, Script, State, Subscriptions};
+use porchlight_script::{Host, HostConfig, Script, Subscriptions};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -14,11 +14,9 @@ fn host() -> Host {
         scripts_dir: "/nonexistent".into(),
         settings: json!({}),
         targets: json!({"light": {"porch": {"driver": "wled", "url": "http://10.0.0.5"}}}),
-        place: Default::default(),
-        limits: Limits::default(),
-        state: State::default(),
         ask: Arc::new(|_, _, _| Ok(json!({}))),
         clock: Arc::new(|| Timestamp(0)),
+        ..HostConfig::default()
     })
 }
 

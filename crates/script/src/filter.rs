@@ -2,9 +2,37 @@
 
 use porchlight_core::Event;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// Fields by dotted path (`facts.camera`), and what each must be.
 pub type Filter = Vec<(String, Value)>;
+
+/// An event whose fields are looked up, each path once: ten thousand waits for one field of a body
+/// must not read the body ten thousand times.
+pub(crate) struct Fields<'a> {
+    event: &'a Event,
+    known: HashMap<String, Value>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(event: &'a Event) -> Self {
+        let known = HashMap::new();
+        Self { event, known }
+    }
+
+    /// Whether the event has all the fields that a filter wants.
+    pub(crate) fn pass(&mut self, filter: &[(String, Value)]) -> bool {
+        filter.iter().all(|(path, wanted)| {
+            if let Some(found) = self.known.get(path) {
+                return accepts(wanted, found);
+            }
+            let found = field(self.event, path).unwrap_or(Value::Null);
+            let accepted = accepts(wanted, &found);
+            self.known.insert(path.clone(), found);
+            accepted
+        })
+    }
+}
 
 /// Whether an event has all the fields that a filter wants.
 pub(crate) fn passes(filter: &[(String, Value)], event: &Event) -> bool {

@@ -50,6 +50,25 @@ pub struct HostConfig {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
+/// A house without anything: no settings and targets, the clock at 0, and nobody who answers.
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            scripts_dir: PathBuf::new(),
+            settings: Value::Null,
+            targets: Value::Null,
+            limits: Limits::default(),
+            place: HomePlace::default(),
+            state: State::default(),
+            ask: Arc::new(|kind, _, _| {
+                let message = format!("nobody here answers {kind}");
+                Err(ActionError::never("config", message))
+            }),
+            clock: Arc::new(|| Timestamp(0)),
+        }
+    }
+}
+
 /// Loads and runs scripts. A clone is another handle to the same host.
 #[derive(Clone)]
 pub struct Host {

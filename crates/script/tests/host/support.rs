@@ -61,9 +61,7 @@ pub fn host_in(dir: &Path, limits: Limits, asked: Asked) -> Host {
                 "family": {"service": "ntfy", "url": "https://ntfy.sh", "topic": "t"},
             },
         }),
-        place: Default::default(),
         limits,
-        state: State::default(),
         ask: Arc::new(move |kind, args, _| {
             asked.lock().unwrap().push((kind.to_owned(), args.clone()));
             match args["url"].as_str() {
@@ -74,6 +72,7 @@ pub fn host_in(dir: &Path, limits: Limits, asked: Asked) -> Host {
             }
         }),
         clock: Arc::new(|| NOW),
+        ..HostConfig::default()
     })
 }
 
