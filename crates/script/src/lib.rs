@@ -7,6 +7,7 @@
 //! The files in the order a script meets them: [`resolve`](Host) finds libraries, `check` reads
 //! the syntax tree for mistakes, `load` runs the top level, `script` is the result,
 //! [`Subscriptions`] finds its handlers, `host` runs them, `api` is what they can call.
+//! [`World`] is a home in memory, in which scripts are rehearsed; `testing` runs the tests beside them.
 
 mod api;
 mod check;
@@ -25,7 +26,9 @@ mod state;
 mod stdlib;
 mod subscriptions;
 mod templates;
+pub mod testing;
 pub mod watch;
+pub mod world;
 
 pub use host::silence::Silent;
 pub use host::{Ask, Host, HostConfig};
@@ -35,3 +38,4 @@ pub use state::State;
 pub use stdlib::standard_library;
 pub use subscriptions::Subscriptions;
 pub use templates::{DEFAULT_TEMPLATE, TEMPLATES, Template};
+pub use world::World;
