@@ -8,7 +8,7 @@ use std::path::PathBuf;
 ///
 /// Without a command it runs the host in the current folder; the first run makes a home there.
 ///
-/// Exit codes: 0 done, 1 a mistake in the configuration or a script (or nothing found), 2 the
+/// Exit codes: 0 done, 1 a mistake in the configuration or a script, a failed test (or nothing found), 2 the
 /// command line is wrong, 3 the host could not start or was not reached, or a file can't be read.
 #[derive(Parser)]
 #[command(name = "porchlight", version, max_term_width = 100)]
@@ -58,6 +58,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run the tests beside scripts (scripts/*.test.rhai); nothing is performed.
+    Test(TestArgs),
     /// Sign a built-in sample or a file, post it to the running host, and show what it caused.
     Send(SendArgs),
     /// Explain step by step why a captured request passes or fails.
@@ -89,6 +91,21 @@ pub enum ActionsCommand {
         /// Its number in the list.
         id: u64,
     },
+}
+
+/// What `test` takes. Exit codes: 0 all passed, 1 some failed or there is none, 3 the scripts can't be
+/// read.
+#[derive(Args)]
+pub struct TestArgs {
+    /// Only tests with this text in their name, or in the path of their file.
+    #[arg(value_name = "FILTER", default_value = "")]
+    pub filter: String,
+    /// Go on: run the tests that a save concerns, until Ctrl-C.
+    #[arg(long)]
+    pub watch: bool,
+    /// JSON, one object a line: each test, each mistake, and the sum.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `send` takes.

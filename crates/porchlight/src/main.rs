@@ -15,10 +15,12 @@ mod log;
 mod new;
 mod outgoing;
 mod output;
+mod rehearse;
 mod request;
 mod run;
 mod scripts;
 mod send;
+mod test;
 mod verify;
 
 use clap::Parser;
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
             ..
         }) => list::retry(&home, id),
         Some(Command::Actions { what: None, list }) => list::actions(&home, &list),
+        Some(Command::Test(args)) => test::test(&home, &args),
         Some(Command::New { name }) => new::new(&home, &name),
     };
     match ending {

@@ -41,7 +41,7 @@ pub fn tests_of(script: &str) -> String {
 pub type Recorded = Arc<dyn Fn(u64) -> Result<Event, String> + Send + Sync>;
 /// Makes the event of a preset's sample, as at this moment; the number makes it unlike the others.
 pub type Sample = Arc<dyn Fn(&str, Timestamp, u64) -> Result<NewEvent, String> + Send + Sync>;
-/// Makes an event of a file: its path beside the test file, the webhook that gets it where the file
+/// Makes an event of a file: its path below the scripts folder, the webhook that gets it where the file
 /// does not say, the moment, and a number as for [`Sample`].
 pub type Fixture =
     Arc<dyn Fn(&str, Option<&str>, Timestamp, u64) -> Result<NewEvent, String> + Send + Sync>;

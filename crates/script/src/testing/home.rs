@@ -249,7 +249,12 @@ fn send(trial: &mut Trial, kind: &str, fields: Map) -> Result<i64, Miss> {
 
 fn fixture(trial: &mut Trial, path: &str, webhook: Option<&str>) -> Result<i64, Miss> {
     let (now, number) = (trial.now(), trial.next_number());
-    let event = (trial.bench.supplies.fixture.clone())(path, webhook, now, number)?;
+    // Named from the folder of the test file.
+    let path = match trial.bench.script.name.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{path}"),
+        None => path.to_owned(),
+    };
+    let event = (trial.bench.supplies.fixture.clone())(&path, webhook, now, number)?;
     trial.send(event)
 }
 
