@@ -20,6 +20,7 @@ mod layering;
 mod overload;
 mod payloads;
 mod proofs;
+mod reference;
 mod refused;
 mod reload;
 mod scripts;

@@ -24,4 +24,4 @@ pub use pattern::Pattern;
 pub use run::{LogLine, Outcome, Place, Run, StateOp, StateWrite};
 pub use secret::Secret;
 pub use time::Timestamp;
-pub use wait::{NewWait, Wait, WaitId};
+pub use wait::{Chain, NewWait, OnGap, OnReload, Wait, WaitId, WaitKind};

@@ -59,8 +59,8 @@ pub struct Run {
     pub state: Vec<StateWrite>,
     /// What it will do later.
     pub waits: Vec<NewWait>,
-    /// The waits that it cancelled, by id.
-    pub cancelled: Vec<u64>,
+    /// The waits of its script that it cancelled, by name.
+    pub cancelled: Vec<String>,
     /// The events that it emitted.
     pub emitted: Vec<NewEvent>,
 }
@@ -88,7 +88,8 @@ pub enum Outcome {
     },
     /// The handler did not run.
     Skipped {
-        /// `filter`, `expired`, `unloaded`.
+        /// `filter`, `expired`, `unloaded`, `mode: single`, `queue full`, `superseded`,
+        /// `cooldown`, `restarted`, `cancelled`, `reloaded`, `gap`, `deadline`, `too many keys`.
         reason: String,
     },
 }

@@ -8,7 +8,7 @@ use crate::prepare::{Prepared, RunIds, action_key};
 use crate::queue::Op;
 use crate::rows::{EventRow, get_id, to_json};
 use crate::{
-    Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schema, silences,
+    Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schema, silences, waits,
 };
 use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId};
 use rusqlite::{Connection, OptionalExtension, Result};
@@ -65,6 +65,10 @@ impl Batch<'_> {
                 refusals::insert(self.connection, refusal).map(|()| Answer::Done)
             }
             Op::Silences(wanted) => silences::keep(self.connection, wanted).map(|()| Answer::Done),
+            Op::Reschedule(moved) => {
+                waits::reschedule(self.connection, moved).map(|()| Answer::Done)
+            }
+            Op::Beat => waits::beat(self.connection, self.now).map(|()| Answer::Done),
             Op::Settle {
                 action,
                 settlement,
@@ -125,20 +129,24 @@ impl Batch<'_> {
         for (_, event) in &prepared.emitted {
             events.push(self.insert_event(event)?);
         }
+        let mut removed = Vec::new();
+        for name in &prepared.run.cancelled {
+            let script = &prepared.run.script;
+            removed.extend(waits::remove_named(self.connection, script, name)?);
+        }
+        let waits = self.insert_waits(run, prepared, &mut removed)?;
         let ids = RunIds {
             home: schema::get_meta(self.connection, schema::meta::HOME)?,
             run,
             first_action: self.counters.action,
-            waits: self.insert_waits(run, prepared)?,
+            waits,
+            removed,
             events,
         };
         self.insert_run(&ids, prepared)?;
         self.insert_actions(&ids, prepared)?;
         for write in &prepared.run.state {
             self.write_state(write)?;
-        }
-        for wait in &prepared.run.cancelled {
-            self.remove_wait(*wait)?;
         }
         self.end(prepared)?;
         Ok(prepared.committed(&ids))
@@ -240,27 +248,17 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn insert_waits(&self, run: u64, prepared: &Prepared) -> Result<Vec<WaitId>> {
+    fn insert_waits(
+        &self,
+        run: u64,
+        prepared: &Prepared,
+        removed: &mut Vec<WaitId>,
+    ) -> Result<Vec<WaitId>> {
         let mut ids = Vec::with_capacity(prepared.run.waits.len());
-        for (wait, arguments) in prepared.run.waits.iter().zip(&prepared.wait_arguments) {
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO waits(run, event, due, script, script_hash, function, arguments, \
-                     title, line, depth) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                )?
-                .execute((
-                    run.cast_signed(),
-                    wait.event.cast_signed(),
-                    wait.due.0,
-                    &wait.script,
-                    &wait.script_hash,
-                    &wait.function,
-                    arguments,
-                    &wait.title,
-                    wait.line,
-                    wait.depth,
-                ))?;
-            ids.push(self.connection.last_insert_rowid().cast_unsigned());
+        for (wait, texts) in prepared.run.waits.iter().zip(&prepared.wait_texts) {
+            let (id, replaced) = waits::insert(self.connection, run, wait, texts)?;
+            removed.extend(replaced);
+            ids.push(id);
         }
         Ok(ids)
     }
@@ -288,16 +286,9 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn remove_wait(&self, wait: WaitId) -> Result<()> {
-        self.connection
-            .prepare_cached("DELETE FROM waits WHERE id = ?1")?
-            .execute([wait.cast_signed()])?;
-        Ok(())
-    }
-
     fn end(&self, prepared: &Prepared) -> Result<()> {
         if let Some(wait) = prepared.ends.wait {
-            self.remove_wait(wait)?;
+            waits::remove(self.connection, wait)?;
         }
         if let Some(silence) = &prepared.silence {
             silences::report(self.connection, silence)?;

@@ -14,7 +14,7 @@ use crate::reader::Reader;
 use crate::rows::EventRow;
 use crate::silences::Silence;
 use crate::{FILE_NAME, salvage, schema, writer};
-use porchlight_core::{ActionId, EventId, NewEvent, Run, Settlement, Timestamp};
+use porchlight_core::{ActionId, EventId, NewEvent, Run, Settlement, Timestamp, WaitId};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -222,6 +222,18 @@ impl Journal {
     pub fn keep_silences(&self, silences: Vec<Silence>) {
         // A closed journal forgets it, as a crash would.
         let _ = self.inner.queue.push(Op::Silences(silences), self.priority);
+    }
+
+    /// Moves the moments at which waits fall due, because the clock was set.
+    pub fn reschedule(&self, moved: Vec<(WaitId, Timestamp)>) {
+        // A closed journal forgets it, as a crash would.
+        let _ = self.inner.queue.push(Op::Reschedule(moved), self.priority);
+    }
+
+    /// Notes that the host is alive, so that a later start knows for how long it was not. Written
+    /// within half a minute.
+    pub fn beat(&self) {
+        let _ = self.inner.queue.push(Op::Beat, self.priority);
     }
 
     /// No handler has work with this event: it is no longer pending. Written later, together with

@@ -23,6 +23,7 @@ mod rows;
 mod salvage;
 mod schema;
 mod silences;
+mod waits;
 mod writer;
 
 pub use error::{OpenError, ReadError, Reason, RetryError, Unavailable};

@@ -112,6 +112,8 @@ pub struct Committed {
     pub actions: Vec<(ActionId, Action)>,
     /// Its waits with their rows.
     pub waits: Vec<Wait>,
+    /// The rows of the waits that it cancelled, or took the place of.
+    pub removed: Vec<WaitId>,
     /// The events that it emitted, stored and pending.
     pub emitted: Vec<Event>,
 }

@@ -1,7 +1,7 @@
 //! A run made ready for the writer: every JSON text is written on the caller's thread.
 
-use crate::rows::{EventRow, to_json};
-use crate::{Committed, Ends, Silence};
+use crate::rows::EventRow;
+use crate::{Committed, Ends, Silence, waits};
 use porchlight_core::{Action, Event, EventId, LogLine, NewEvent, Outcome, Run, StateWrite, Wait};
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) detail: Detail,
     /// The arguments of each action, as JSON.
     pub(crate) args: Vec<String>,
-    /// The arguments of each wait, as JSON.
-    pub(crate) wait_arguments: Vec<String>,
+    /// The arguments and the rest of each wait, as JSON.
+    pub(crate) wait_texts: Vec<(String, String)>,
     pub(crate) emitted: Vec<(NewEvent, EventRow)>,
 }
 
@@ -46,7 +46,7 @@ impl Prepared {
                 emitted: Vec::new(),
             },
             args: run.actions.iter().map(|a| a.args.to_string()).collect(),
-            wait_arguments: run.waits.iter().map(|w| to_json(&w.arguments)).collect(),
+            wait_texts: run.waits.iter().map(waits::texts).collect(),
             emitted,
             run,
             ends,
@@ -72,6 +72,7 @@ impl Prepared {
                     content: wait.clone(),
                 })
                 .collect(),
+            removed: ids.removed.clone(),
             emitted: emitted
                 .map(|(id, (event, _))| Event {
                     id: *id,
@@ -96,6 +97,7 @@ pub(crate) struct RunIds {
     pub(crate) run: u64,
     pub(crate) first_action: u64,
     pub(crate) waits: Vec<u64>,
+    pub(crate) removed: Vec<u64>,
     pub(crate) events: Vec<EventId>,
 }
 

@@ -8,7 +8,7 @@
 use crate::prepare::Prepared;
 use crate::rows::EventRow;
 use crate::{Appended, Blob, Committed, NewRefusal, Priority, ScriptVersion, Silence, Unavailable};
-use porchlight_core::{ActionId, EventId, Settlement};
+use porchlight_core::{ActionId, EventId, Settlement, Timestamp, WaitId};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,6 +42,10 @@ pub(crate) enum Op {
     Refused(Box<NewRefusal>),
     /// Nobody waits for it; a crash must not be faster.
     Silences(Vec<Silence>),
+    /// Nobody waits for it; a crash must not be faster.
+    Reschedule(Vec<(WaitId, Timestamp)>),
+    /// Nobody waits for it.
+    Beat,
     Settle {
         action: ActionId,
         settlement: Settlement,
@@ -131,7 +135,7 @@ impl Queue {
             }
             state.soon = true;
         }
-        let lazy = matches!(op, Op::Finish(_) | Op::Refused(_));
+        let lazy = matches!(op, Op::Finish(_) | Op::Refused(_) | Op::Beat);
         state.bytes += size;
         state.ops.push_back(op);
         let wake = !lazy && !state.urgent;
@@ -227,7 +231,7 @@ pub(crate) struct Taken {
 mod tests {
     use super::*;
     use crate::Reason;
-    use porchlight_core::{NewEvent, Proof, Timestamp};
+    use porchlight_core::{NewEvent, Proof};
 
     fn append(bytes: usize) -> Op {
         let event = NewEvent {

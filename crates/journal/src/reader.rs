@@ -14,13 +14,12 @@ pub(crate) use records::committed;
 
 use crate::rows::{self, EVENT_COLUMNS, from_json, get_id};
 use crate::schema::{self, meta};
-use crate::{ActionRecord, FILE_NAME, ReadError, RunRecord, ScriptVersion};
+use crate::{ActionRecord, FILE_NAME, ReadError, RunRecord, ScriptVersion, waits};
 use bytes::Bytes;
 use list::Question;
-use porchlight_core::{ActionId, Event, EventId, OpenAction, Wait};
+use porchlight_core::{ActionId, Event, EventId, OpenAction, Timestamp, Wait};
 use records::{
-    ACTION_COLUMNS, RUN_COLUMNS, STATUSES, WAIT_COLUMNS, actions_of_run, many, read_action,
-    read_run, read_wait, run,
+    ACTION_COLUMNS, RUN_COLUMNS, STATUSES, actions_of_run, many, read_action, read_run, run,
 };
 use rusqlite::{Connection, Row, ToSql};
 use std::path::Path;
@@ -223,8 +222,19 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn waits(&self) -> Result<Vec<Wait>, ReadError> {
-        let sql = format!("SELECT {WAIT_COLUMNS} FROM waits ORDER BY due, id");
-        self.many(&sql, &[], read_wait)
+        let columns = waits::COLUMNS;
+        let sql = format!("SELECT {columns} FROM waits ORDER BY due, id");
+        self.many(&sql, &[], waits::read)
+    }
+
+    /// The last moment at which a host with resumable waits is known to have been alive; `None`
+    /// before there was one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn last_alive(&self) -> Result<Option<Timestamp>, ReadError> {
+        let sql = format!("SELECT value FROM meta WHERE name = '{}'", meta::ALIVE);
+        self.one(&sql, &[], |row| Ok(Timestamp(row.get(0)?)))
     }
 
     /// The state, by key.

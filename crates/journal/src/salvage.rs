@@ -24,7 +24,7 @@ const CHECK_BYTES: u64 = 8 << 20;
 const ID_STEP: u64 = 100_000;
 
 /// The tables, those with row numbers first.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "events",
     "runs",
     "actions",
@@ -36,6 +36,8 @@ const TABLES: [&str; 12] = [
     "blob_refs",
     "secret_uses",
     "silences",
+    "schedules",
+    "state_history",
     "meta",
 ];
 

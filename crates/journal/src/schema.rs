@@ -124,6 +124,21 @@ pub(crate) const MIGRATIONS: &[&str] = &[
         last INTEGER NOT NULL,
         reported INTEGER NOT NULL,
         PRIMARY KEY(script, subscription)) WITHOUT ROWID;",
+    // Version 6: waits that belong to each other, schedules, and what the state was.
+    "ALTER TABLE waits ADD COLUMN name TEXT NOT NULL DEFAULT '';
+     ALTER TABLE waits ADD COLUMN more TEXT NOT NULL DEFAULT '{}';
+     CREATE INDEX waits_by_name ON waits(script, name);
+     CREATE TABLE schedules(
+        script TEXT NOT NULL,
+        id TEXT NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY(script, id)) WITHOUT ROWID;
+     CREATE TABLE state_history(
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT,
+        run INTEGER);",
 ];
 
 /// The newest version that this program knows.
@@ -147,6 +162,8 @@ pub(crate) mod meta {
     pub(crate) const HOME: &str = "home";
     /// How often another process changed something that the host must look at.
     pub(crate) const FOREIGN: &str = "foreign";
+    /// The last moment at which the host is known to have been alive, in milliseconds.
+    pub(crate) const ALIVE: &str = "alive";
 }
 
 /// Opens for writing and sets the connection up; does not migrate.

@@ -374,6 +374,11 @@ fn fail(op: Op, unavailable: &Unavailable) {
         Op::AppendAll { reply, .. } => drop(reply.send(Err(error))),
         Op::Commit { reply, .. } => drop(reply.send(Err(error))),
         Op::Settle { reply, .. } | Op::Remember { reply, .. } => drop(reply.send(Err(error))),
-        Op::Finish(_) | Op::Refused(_) | Op::Silences(_) | Op::Close { .. } => {}
+        Op::Finish(_)
+        | Op::Refused(_)
+        | Op::Silences(_)
+        | Op::Reschedule(_)
+        | Op::Beat
+        | Op::Close { .. } => {}
     }
 }

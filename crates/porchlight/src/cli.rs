@@ -76,6 +76,8 @@ pub enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// Print what scripts can call: all of it, a module, or a function.
+    Reference(ReferenceArgs),
     /// Start a script from a template: scripts/NAME.rhai.
     New {
         /// The script's name, without `.rhai`.
@@ -156,6 +158,20 @@ pub struct EventsArgs {
     pub refused: bool,
     #[command(flatten)]
     pub list: ListArgs,
+}
+
+/// What `reference` takes.
+#[derive(Args)]
+pub struct ReferenceArgs {
+    /// A module, a function or a property: `http`, `http::send`, `event.facts`; or a word.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Write definition files (`.d.rhai`) for editors into this folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    pub definitions: Option<PathBuf>,
+    /// Write the pages as Markdown into this folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    pub write: Option<PathBuf>,
 }
 
 /// What the lists take.

@@ -15,6 +15,7 @@ mod log;
 mod new;
 mod outgoing;
 mod output;
+mod reference;
 mod rehearse;
 mod request;
 mod run;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         }) => list::retry(&home, id),
         Some(Command::Actions { what: None, list }) => list::actions(&home, &list),
         Some(Command::Test(args)) => test::test(&home, &args),
+        Some(Command::Reference(args)) => reference::reference(&args),
         Some(Command::New { name }) => new::new(&home, &name),
     };
     match ending {

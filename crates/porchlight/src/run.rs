@@ -102,7 +102,6 @@ async fn serve_house(
         host: Arc::new(RwLock::new(host.clone())),
         journal: journal.clone(),
         inputs: inputs.clone(),
-        clock: Arc::clone(&clock),
     };
     let dispatcher = Dispatcher::new(Parts {
         journal: journal.clone(),
@@ -114,6 +113,7 @@ async fn serve_house(
             inputs.clone(),
         ),
         missed: Arc::clone(&missed),
+        last_alive: reader.last_alive().map_err(|error| error.to_string())?,
         silences: reader.silences().map_err(|error| error.to_string())?,
         waits: reader.waits().map_err(|error| error.to_string())?,
         last_event: reader.last_event_id().map_err(|error| error.to_string())?,

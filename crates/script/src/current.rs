@@ -5,8 +5,11 @@
 //! is exact. A guard clears it, also when a panic passes through.
 
 use crate::host::HostConfig;
+use crate::lane::OpenWaits;
 use crate::script::{File, Handler, Setting};
-use porchlight_core::{Action, Diagnostic, LogLine, NewEvent, NewWait, StateWrite, Timestamp};
+use porchlight_core::{
+    Action, Chain, Diagnostic, LogLine, NewEvent, NewWait, StateWrite, Timestamp,
+};
 use rhai::GlobalRuntimeState;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -47,8 +50,14 @@ pub(crate) struct Running {
     pub(crate) event: u64,
     pub(crate) depth: u32,
     pub(crate) now: Timestamp,
-    /// What makes the run different from all others of its event: `gate.rhai/0`.
+    /// What the run is known by: `17/gate.rhai/0`.
     pub(crate) label: String,
+    /// What the run and its waits belong to.
+    pub(crate) chain: Chain,
+    /// The open waits of the script.
+    pub(crate) open: OpenWaits,
+    /// The names of those that this run cancelled.
+    pub(crate) cancelled: Vec<String>,
     pub(crate) logs: Vec<LogLine>,
     pub(crate) actions: Vec<Action>,
     pub(crate) writes: Vec<StateWrite>,

@@ -95,7 +95,7 @@ fn text(value: &str) -> Dynamic {
 }
 
 /// The names after `event.`, for the messages.
-const PROPERTIES: &[&str] = &[
+pub(crate) const PROPERTIES: &[&str] = &[
     "id",
     "source",
     "type",

@@ -4,21 +4,24 @@
 //! [`crate::STACK_SIZE`] of stack; runs of one script must not overlap (one script is one lane),
 //! runs of different scripts may. Nothing here performs an action.
 
+mod call;
+pub(crate) mod cause;
 pub(crate) mod silence;
+mod wait;
 
 use crate::check::Functions;
-use crate::current::{self, Current, Running};
-use crate::event::{ScriptEvent, View};
-use crate::{Limits, Script, State, api, convert, deadline, explain, load, resolve, stdlib};
-use porchlight_core::{ActionError, Diagnostic, Event, Outcome, Place, Run, Timestamp, Wait};
-use rhai::{
-    Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext, Position,
-};
+use crate::event::View;
+use crate::lane::{Begin, OpenWaits};
+use crate::{Handler, Limits, Script, State, api, convert, load, resolve, stdlib};
+use call::{Call, outcome};
+use cause::Cause;
+use porchlight_core::{ActionError, Chain, Diagnostic, Event, Outcome, Place, Run, Timestamp};
+use rhai::{Dynamic, Engine, FnPtr};
 use serde_json::Value;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Performs what a script asks at once: kind, arguments, time left → the answer's detail.
 ///
@@ -165,96 +168,110 @@ impl Host {
         &self.inner.config.state
     }
 
-    /// Runs a handler for an event. The run's state writes are applied to the shared state before
-    /// this returns. An unknown handler number gives a run that was skipped.
-    pub fn run(&self, script: &Script, handler: usize, event: &Arc<Event>, now: Timestamp) -> Run {
-        let mut run = Run {
-            event: event.id,
-            handler: handler.to_string(),
-            ..blank(script, now)
-        };
-        let Some(found) = script.handlers.get(handler) else {
-            return skipped(run, "unloaded");
-        };
-        run.place = found.place.clone();
-        run.title.clone_from(&found.title);
-        if let Some(reason) = found.skips(event, now) {
-            return skipped(run, reason);
-        }
-        let Some(main) = script.files.get(&script.name) else {
-            return skipped(run, "unloaded");
-        };
-        let view = self.view(event);
-        let value = Dynamic::from(ScriptEvent(view.clone()));
-        let job = Job {
-            state: found.state.as_ref().unwrap_or(&main.state),
-            function: convert::copy_function(&found.function),
-            arguments: if found.takes_event {
-                vec![value]
-            } else {
-                Vec::new()
-            },
-            depth: event.depth,
-            file: found.place.path.clone(),
-        };
-        self.perform(script, run, job)
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        (self.inner.config.clock)()
     }
 
-    /// Runs what an earlier run left for later. `script` must be the very version that the wait
-    /// names (see [`Host::load_version`]); `event` the event of the run that began it, when it is
-    /// still kept.
-    pub fn run_wait(
+    /// Runs a handler for an event, as if nothing were active or waiting. The run's state writes
+    /// are applied to the shared state before this returns. An unknown handler number gives a run
+    /// that was skipped.
+    pub fn run(&self, script: &Script, handler: usize, event: &Arc<Event>, now: Timestamp) -> Run {
+        let Some(handler) = script.handlers.get(handler) else {
+            let run = blank(&script.name, &script.hash, now);
+            return skip(
+                Run {
+                    event: event.id,
+                    ..run
+                },
+                "unloaded",
+            );
+        };
+        let cause = Cause::Event(event);
+        if let Some(reason) = handler.options.skips(event, now) {
+            return self.skipped(script, handler, &cause, reason, now);
+        }
+        let begin = Begin {
+            chain: Chain {
+                id: cause.chain(script, handler),
+                handler: handler.id.clone(),
+                ..Chain::default()
+            },
+            open: OpenWaits::default(),
+            writes: Vec::new(),
+        };
+        self.call_handler(script, handler, &cause, now, begin).0
+    }
+
+    /// Runs a handler; gives the open waits back as they were.
+    pub(crate) fn call_handler(
         &self,
         script: &Script,
-        wait: &Wait,
-        event: Option<&Arc<Event>>,
+        handler: &Handler,
+        cause: &Cause<'_>,
+        now: Timestamp,
+        begin: Begin,
+    ) -> (Run, OpenWaits) {
+        let run = blank_run(script, handler, cause, now);
+        let argument = handler.takes_event.then(|| cause.argument(self, handler));
+        let Some(main) = script.files.get(&script.name) else {
+            return (skip(run, "unloaded"), begin.open);
+        };
+        let call = Call {
+            state: handler.state.as_ref().unwrap_or(&main.state),
+            function: convert::copy_function(&handler.function),
+            arguments: argument.into_iter().collect(),
+            depth: cause.depth(),
+            retry: wait::retry(script, handler, cause, &run, &begin.chain),
+            chain: begin.chain,
+            open: begin.open,
+            writes: begin.writes,
+        };
+        self.perform(script, run, call)
+    }
+
+    /// The record of a handler that did not run.
+    pub(crate) fn skipped(
+        &self,
+        script: &Script,
+        handler: &Handler,
+        cause: &Cause<'_>,
+        reason: &str,
         now: Timestamp,
     ) -> Run {
-        let (path, name) = wait
-            .function
-            .rsplit_once('#')
-            .unwrap_or((&script.name, &wait.function));
-        let mut run = Run {
-            event: wait.event,
-            handler: format!("wait:{}", wait.id),
-            title: wait.title.clone(),
-            place: Place {
-                path: path.to_owned(),
-                line: wait.line,
-                column: 0,
-            },
-            ..blank(script, now)
+        skip(blank_run(script, handler, cause, now), reason)
+    }
+
+    /// Calls a function over a handler's argument for its value; whatever else it decides is
+    /// dropped. No value when it made a mistake, which is the run's outcome then.
+    fn evaluate(
+        &self,
+        script: &Script,
+        handler: &Handler,
+        cause: &Cause<'_>,
+        function: &FnPtr,
+        now: Timestamp,
+    ) -> (Run, Option<Dynamic>) {
+        let mut run = blank_run(script, handler, cause, now);
+        let Some(main) = script.files.get(&script.name) else {
+            return (skip(run, "unloaded"), None);
         };
-        let found = script.files.get(path).and_then(|file| {
-            let mut functions = file.ast.iter_fn_def();
-            let wanted = wait.arguments.len();
-            let function = functions.find(|one| one.name == name && one.params.len() == wanted)?;
-            Some((file, function.clone()))
-        });
-        let Some((file, function)) = found else {
-            run.outcome = Outcome::Error {
-                message: format!(
-                    "version {} of {} has no function `{name}`",
-                    script.hash, script.name
-                ),
-                place: run.place.clone(),
-            };
-            return run;
+        let call = Call {
+            state: handler.state.as_ref().unwrap_or(&main.state),
+            function: convert::copy_function(function),
+            arguments: vec![cause.argument(self, handler)],
+            depth: cause.depth(),
+            chain: Chain::default(),
+            open: OpenWaits::default(),
+            writes: Vec::new(),
+            retry: None,
         };
-        let view = event.map(|event| self.view(event));
-        let value = view.clone().map(|view| Dynamic::from(ScriptEvent(view)));
-        let value = value.unwrap_or(Dynamic::UNIT);
-        let arguments = wait.arguments.iter();
-        let job = Job {
-            state: &file.state,
-            function: FnPtr::from(function),
-            arguments: arguments
-                .map(|one| convert::from_wait(one, &value))
-                .collect(),
-            depth: wait.depth,
-            file: path.to_owned(),
-        };
-        self.perform(script, run, job)
+        let ended = self.call(script, &run, call);
+        run.outcome = outcome(&ended.result, ended.exceeded(), &run.place.path, &run.place);
+        match ended.result {
+            Ok(Ok(value)) if run.outcome == Outcome::Ok => (run, Some(value)),
+            _ => (run, None),
+        }
     }
 
     /// The event with its parsed body, shared with the other handlers of the same event.
@@ -278,123 +295,19 @@ impl Host {
         views.push_back(view.clone());
         view
     }
-
-    fn perform(&self, script: &Script, mut run: Run, job: Job) -> Run {
-        let inner = &*self.inner;
-        let begun = Instant::now();
-        let running = Running {
-            config: inner.config.clone(),
-            script: script.clone(),
-            event: run.event,
-            depth: job.depth,
-            now: run.started,
-            label: format!("{}/{}", script.name, run.handler),
-            logs: Vec::new(),
-            actions: Vec::new(),
-            writes: Vec::new(),
-            overlay: BTreeMap::new(),
-            waits: Vec::new(),
-            emitted: Vec::new(),
-            exceeded: None,
-        };
-        let deadline = deadline::start(inner.config.limits.run_time, inner.config.limits.memory);
-        let file = job.file.clone();
-        let current = Current::Running(Box::new(running));
-        let (result, current) = current::during(current, || {
-            let call = || job.call(&inner.engine);
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(call))
-        });
-        let decided = match current {
-            Some(Current::Running(running)) => Some(running),
-            _ => None,
-        };
-        let exceeded = decided
-            .as_ref()
-            .and_then(|running| running.exceeded.clone());
-        run.outcome = outcome(result, exceeded, &file, &run.place);
-        drop(deadline);
-        if let Some(decided) = decided {
-            run.logs = decided.logs;
-            if !matches!(run.outcome, Outcome::Limit { .. }) {
-                run.actions = decided.actions;
-                run.state = decided.writes;
-                run.waits = decided.waits.into_iter().flatten().collect();
-                run.emitted = decided.emitted;
-            }
-        }
-        inner.config.state.apply(&run.state);
-        run.duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        run
-    }
 }
 
-/// A function to call, with everything that it needs.
-struct Job<'a> {
-    state: &'a GlobalRuntimeState,
-    function: FnPtr,
-    arguments: Vec<Dynamic>,
-    depth: u32,
-    file: String,
-}
-
-impl Job<'_> {
-    fn call(self, engine: &Engine) -> Result<Dynamic, Box<EvalAltResult>> {
-        let mut state = self.state.clone();
-        state.num_operations = 0;
-        let source = state.source.clone();
-        let context = NativeCallContext::new_with_all_fields(
-            engine,
-            self.function.fn_name(),
-            source.as_deref(),
-            &state,
-            Position::NONE,
-        );
-        self.function.call_raw(&context, None, self.arguments)
-    }
-}
-
-type Ended = std::thread::Result<Result<Dynamic, Box<EvalAltResult>>>;
-
-fn outcome(result: Ended, exceeded: Option<String>, file: &str, whole: &Place) -> Outcome {
-    let mistake = match &result {
-        Ok(Ok(_)) => None,
-        Ok(Err(wrong)) => Some(explain::mistake(wrong, file)),
-        Err(_) => {
-            return Outcome::Error {
-                message: "the host itself failed in this run; please report it".to_owned(),
-                place: whole.clone(),
-            };
-        }
-    };
-    let place = mistake.as_ref().map_or(whole, |mistake| &mistake.place);
-    let place = if place.line == 0 { whole } else { place }.clone();
-    if let Some(message) = exceeded {
-        return Outcome::Limit { message, place };
-    }
-    match mistake {
-        None => Outcome::Ok,
-        Some(mistake) => {
-            let message = if mistake.help.is_empty() {
-                mistake.message
-            } else {
-                format!("{}; {}", mistake.message, mistake.help)
-            };
-            if mistake.limit {
-                Outcome::Limit { message, place }
-            } else {
-                Outcome::Error { message, place }
-            }
-        }
-    }
-}
-
-fn blank(script: &Script, now: Timestamp) -> Run {
+/// A run of this script that has not done anything yet.
+pub(crate) fn blank(script: &str, hash: &str, now: Timestamp) -> Run {
     Run {
         event: 0,
-        script: script.name.clone(),
-        script_hash: script.hash.clone(),
+        script: script.to_owned(),
+        script_hash: hash.to_owned(),
         handler: String::new(),
-        place: Place::default(),
+        place: Place {
+            path: script.to_owned(),
+            ..Place::default()
+        },
         title: String::new(),
         started: now,
         duration_us: 0,
@@ -408,7 +321,18 @@ fn blank(script: &Script, now: Timestamp) -> Run {
     }
 }
 
-fn skipped(mut run: Run, reason: &str) -> Run {
+fn blank_run(script: &Script, handler: &Handler, cause: &Cause<'_>, now: Timestamp) -> Run {
+    let (event, text) = cause.identity(handler);
+    Run {
+        event,
+        handler: text,
+        place: handler.place.clone(),
+        title: handler.title.clone(),
+        ..blank(&script.name, &script.hash, now)
+    }
+}
+
+fn skip(mut run: Run, reason: &str) -> Run {
     run.outcome = Outcome::Skipped {
         reason: reason.to_owned(),
     };

@@ -6,9 +6,12 @@
 //!
 //! The files in the order a script meets them: [`resolve`](Host) finds libraries, `check` reads
 //! the syntax tree for mistakes, `load` runs the top level, `script` is the result,
-//! [`Subscriptions`] finds its handlers, `host` runs them, `api` is what they can call.
-//! [`World`] is a home in memory, in which scripts are rehearsed; `testing` runs the tests beside them.
+//! [`Subscriptions`] finds its handlers, [`Agenda`] what falls due, [`Lane`] decides what may run,
+//! `host` runs it, `api` is what it can call.
+//! [`World`] is a home in memory, in which scripts are rehearsed; `testing` runs the tests beside
+//! them.
 
+mod agenda;
 mod api;
 mod check;
 mod convert;
@@ -16,10 +19,14 @@ mod current;
 mod deadline;
 mod event;
 mod explain;
+mod filter;
 mod host;
+mod lane;
 mod limits;
 mod load;
 mod memory;
+mod options;
+pub mod reference;
 mod resolve;
 mod script;
 mod state;
@@ -30,9 +37,12 @@ pub mod testing;
 pub mod watch;
 pub mod world;
 
+pub use agenda::Agenda;
 pub use host::silence::Silent;
 pub use host::{Ask, Host, HostConfig};
+pub use lane::{Fell, Finished, Job, Lane, Past, Told, Work};
 pub use limits::{Limits, STACK_SIZE};
+pub use options::{Attempts, HandlerOptions, Key, Mode, Overflow};
 pub use script::{Handler, Script, Silence, Trigger};
 pub use state::State;
 pub use stdlib::standard_library;

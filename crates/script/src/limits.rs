@@ -45,6 +45,8 @@ pub struct Limits {
     pub emitted: usize,
     /// Waits begun in one run.
     pub waits: usize,
+    /// Waits of one script that may be open at once.
+    pub waits_outstanding: usize,
     /// How many emitted events may lie between an event and the outside.
     pub emit_depth: u32,
     /// Log lines kept of one run.
@@ -69,6 +71,7 @@ impl Default for Limits {
             actions: 100,
             emitted: 100,
             waits: 100,
+            waits_outstanding: 10_000,
             emit_depth: 16,
             log_lines: 200,
             log_line_size: 2_048,

@@ -321,7 +321,7 @@ fn hash(sources: &[(String, String)]) -> String {
 }
 
 /// The leading `//!` comment, without its marks.
-fn description(source: &str) -> String {
+pub(crate) fn description(source: &str) -> String {
     let lines = source.lines().map(str::trim_start);
     let lines = lines.map_while(|line| line.strip_prefix("//!"));
     lines.map(str::trim).collect::<Vec<_>>().join("\n")

@@ -3,7 +3,8 @@
 //! It never changes once loaded; a reload makes another one. It holds the scripts' functions and
 //! the state of the engine at the end of its top level, so handlers see imports and constants.
 
-use porchlight_core::{Diagnostic, Event, Pattern, Place, Timestamp};
+use crate::options::HandlerOptions;
+use porchlight_core::{Diagnostic, Pattern, Place};
 use rhai::{AST, FnPtr, GlobalRuntimeState};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -76,17 +77,17 @@ pub struct Silence {
     pub text: String,
     /// How long after each call it is called again while nothing comes.
     pub repeat: Option<Duration>,
-    /// Tells this subscription from the others of its script: a hash over pattern, duration and
-    /// its number among equals. Not over its line, so that editing other lines keeps it.
-    pub subscription: String,
 }
 
-/// A function that wants events.
+/// A function that a trigger calls.
 pub struct Handler {
     /// Its number in order of registration, from 0.
     pub number: usize,
-    /// The event types that it wants.
-    pub pattern: Pattern,
+    /// What it is known by over restarts and edits: a hash over its trigger, what the trigger was
+    /// given, and its number among equals. Not over its line, so that editing other lines keeps it.
+    pub id: String,
+    /// The event types that it wants; none where no event calls it.
+    pub pattern: Option<Pattern>,
     /// What calls it.
     pub trigger: Trigger,
     /// Where its `on(…)` stands.
@@ -97,8 +98,8 @@ pub struct Handler {
     /// Whether the function has a parameter for the event.
     pub(crate) takes_event: bool,
     pub(crate) state: Option<GlobalRuntimeState>,
-    pub(crate) filter: Vec<(String, Value)>,
-    pub(crate) expires: Option<Duration>,
+    /// How it runs.
+    pub options: HandlerOptions,
 }
 
 impl Script {
@@ -111,6 +112,17 @@ impl Script {
     /// The name without `.rhai`: the table in `[settings.…]`, the source of emitted events.
     pub fn stem(&self) -> &str {
         stem(&self.name)
+    }
+
+    /// A function of one of its files, by name and number of parameters.
+    pub(crate) fn function(
+        &self,
+        path: &str,
+        name: &str,
+        parameters: usize,
+    ) -> Option<&rhai::Shared<rhai::ScriptFuncDef>> {
+        let mut functions = self.files.get(path)?.ast.iter_fn_def();
+        functions.find(|one| one.name == name && one.params.len() == parameters)
     }
 }
 
@@ -132,132 +144,5 @@ impl std::fmt::Debug for Script {
             .field("hash", &self.hash)
             .field("handlers", &self.handlers.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl Handler {
-    /// Why this handler does not run for an event whose type matches: `filter` or `expired`.
-    pub fn skips(&self, event: &Event, now: Timestamp) -> Option<&'static str> {
-        if let Some(limit) = self.expires {
-            let happened = Timestamp::parse_rfc3339(&event.time).unwrap_or(event.received);
-            if now.since(happened) > limit {
-                return Some("expired");
-            }
-        }
-        if self.filter.is_empty() {
-            return None;
-        }
-        // Parsed at most once, and only when a filter looks into the body.
-        let mut data: Option<Value> = None;
-        for (path, wanted) in &self.filter {
-            let found = field(event, &mut data, path);
-            if !accepts(wanted, found.as_ref().unwrap_or(&Value::Null)) {
-                return Some("filter");
-            }
-        }
-        None
-    }
-}
-
-/// The field of an event under a dotted path: `facts.camera`, `data.items.0.id`, `subject`.
-fn field(event: &Event, data: &mut Option<Value>, path: &str) -> Option<Value> {
-    let (head, rest) = path.split_once('.').unwrap_or((path, ""));
-    let walk = |root: &Value| {
-        let mut parts = rest.split('.').filter(|part| !part.is_empty());
-        parts.try_fold(root.clone(), |value, part| match &value {
-            Value::Object(members) => members.get(part).cloned(),
-            Value::Array(items) => items.get(part.parse::<usize>().ok()?).cloned(),
-            _ => None,
-        })
-    };
-    match head {
-        "id" => Some(event.id.into()),
-        "source" => Some(event.source.clone().into()),
-        "type" => Some(event.kind.clone().into()),
-        "subject" => event.subject.clone().map(Value::from),
-        "time" => Some(event.time.clone().into()),
-        "peer" => Some(event.peer.clone().into()),
-        "query" => Some(event.query.clone().into()),
-        "redelivered" => Some(event.redelivered.into()),
-        "facts" => walk(&event.facts),
-        "headers" => {
-            let mut headers = event.headers.iter();
-            let found = headers.find(|(name, _)| name.eq_ignore_ascii_case(rest))?;
-            Some(found.1.clone().into())
-        }
-        "data" => walk(data.get_or_insert_with(|| {
-            let text = std::str::from_utf8(&event.data).unwrap_or_default();
-            porchlight_core::json::parse(text).unwrap_or(Value::Null)
-        })),
-        _ => None,
-    }
-}
-
-/// The first parts of a path that `where` can look up.
-pub(crate) const FIELDS: &[&str] = &[
-    "id",
-    "source",
-    "type",
-    "subject",
-    "time",
-    "peer",
-    "query",
-    "redelivered",
-    "facts",
-    "headers",
-    "data",
-];
-
-/// Whether a field has the wanted value: one of a list, a text with `*`, or the same value.
-/// A field that is itself a list is right when one of its items is.
-fn accepts(wanted: &Value, found: &Value) -> bool {
-    match (wanted, found) {
-        (Value::Array(any), _) => any.iter().any(|one| accepts(one, found)),
-        (_, Value::Array(items)) => items.iter().any(|item| accepts(wanted, item)),
-        (Value::String(pattern), Value::String(text)) if pattern.contains('*') => {
-            glob(pattern.as_bytes(), text.as_bytes())
-        }
-        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        _ => wanted == found,
-    }
-}
-
-/// `*` stands for any characters, also dots and none. Greedy with one point of return.
-pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut again = None;
-    while t < text.len() {
-        if pattern.get(p) == Some(&b'*') {
-            p += 1;
-            again = Some((p, t));
-        } else if pattern.get(p) == Some(&text[t]) {
-            p += 1;
-            t += 1;
-        } else if let Some((after, from)) = again {
-            again = Some((after, from + 1));
-            p = after;
-            t = from + 1;
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|byte| *byte == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn where_accepts_values_lists_and_patterns() {
-        assert!(accepts(&json!("front"), &json!("front")));
-        assert!(accepts(&json!(["a", "b*"]), &json!("back")));
-        assert!(!accepts(&json!(["a", "b*"]), &json!("c")));
-        assert!(accepts(&json!("person"), &json!(["car", "person"])));
-        assert!(accepts(&json!(1), &json!(1.0)));
-        assert!(accepts(&json!("*.lan"), &json!("cam.house.lan")));
-        assert!(!accepts(&json!("x"), &Value::Null));
-        assert!(accepts(&Value::Null, &Value::Null));
     }
 }

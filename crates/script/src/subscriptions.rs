@@ -25,7 +25,8 @@ impl Subscriptions {
     pub fn build(scripts: &[Arc<Script>]) -> Self {
         Self::from_patterns(scripts.iter().enumerate().flat_map(|(script, loaded)| {
             let handlers = loaded.handlers.iter().enumerate();
-            handlers.map(move |(handler, each)| (each.pattern.clone(), (script, handler)))
+            handlers
+                .filter_map(move |(handler, each)| Some((each.pattern.clone()?, (script, handler))))
         }))
     }
 

@@ -7,17 +7,18 @@
 //! file, socket or clock. What it decides about waits and modes is decided by the very code that the
 //! dispatcher uses, so that a test cannot lie about them.
 
-mod due;
+mod past;
 mod quiet;
 
 use crate::current;
+use crate::lane::{Fell, Finished, Job, Lane, Work};
 use crate::script::Trigger;
-use crate::{Host, Script, State, Subscriptions};
-use due::Due;
-use porchlight_core::{ActionError, Event, EventId, NewEvent, Run, Timestamp, Wait};
+use crate::{Agenda, Host, Script, State, Subscriptions};
+use past::Memory;
+use porchlight_core::{ActionError, Event, EventId, NewEvent, Run, Timestamp, Wait, WaitId};
 use quiet::Quiet;
 use serde_json::Value;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -79,12 +80,13 @@ pub struct Happened {
 pub struct World {
     host: Host,
     clock: Arc<AtomicI64>,
-    scripts: Vec<Arc<Script>>,
     subscriptions: Subscriptions,
-    due: Due,
+    memory: Memory,
+    lanes: HashMap<String, Lane>,
+    agenda: Agenda,
+    /// The open waits by script and name.
+    names: BTreeMap<(String, String), WaitId>,
     quiet: Quiet,
-    /// Events that open waits may still want, with the outside event that each goes back to.
-    events: BTreeMap<EventId, (Arc<Event>, EventId)>,
     next_event: EventId,
     next_own: EventId,
     next_wait: u64,
@@ -117,9 +119,10 @@ impl World {
             clock,
             subscriptions: Subscriptions::build(&scripts),
             quiet: Quiet::new(&scripts, setup.start),
-            scripts,
-            due: Due::default(),
-            events: BTreeMap::new(),
+            memory: Memory::new(scripts),
+            lanes: HashMap::new(),
+            agenda: Agenda::default(),
+            names: BTreeMap::new(),
             next_event: 1,
             next_own: FIRST_OWN,
             next_wait: 1,
@@ -144,8 +147,13 @@ impl World {
     }
 
     /// The waits that are open, in the order in which they fall due.
-    pub fn waits(&self) -> impl Iterator<Item = &Wait> {
-        self.due.iter()
+    pub fn waits(&self) -> Vec<&Wait> {
+        let scripts = self.memory.scripts.iter();
+        let mut waits: Vec<_> = scripts
+            .flat_map(|one| self.agenda.of_script(&one.name))
+            .collect();
+        waits.sort_by_key(|wait| (wait.due, wait.id));
+        waits
     }
 
     /// Whether some handler wants events of this type.
@@ -187,7 +195,7 @@ impl World {
     /// As for [`World::send`].
     pub fn advance_to(&mut self, moment: Timestamp) -> Result<(), Overrun> {
         loop {
-            let next = [self.due.next(), self.quiet.next()];
+            let next = [self.agenda.next_due(), self.quiet.next()];
             let Some(next) = next.into_iter().flatten().min() else {
                 break;
             };
@@ -195,11 +203,14 @@ impl World {
                 break;
             }
             self.set_clock(next);
-            let emitted = match self.due.take(next) {
-                Some(wait) => self.end_wait(&wait)?,
-                None => self.tell_silence(next)?,
-            };
-            self.work_off(emitted)?;
+            for wait in self.agenda.take_due(next) {
+                let emitted = self.end_wait(wait, Fell::Due, None)?;
+                self.work_off(emitted)?;
+            }
+            while let Some((script, told)) = self.quiet.take(next) {
+                let emitted = self.perform(script, None, Work::Silence(told))?;
+                self.work_off(emitted)?;
+            }
         }
         self.set_clock(moment);
         Ok(())
@@ -213,56 +224,94 @@ impl World {
     fn work_off(&mut self, mut events: Emitted) -> Result<(), Overrun> {
         while let Some((event, root)) = events.pop_front() {
             self.quiet.hear(&event);
-            self.events.insert(event.id, (Arc::clone(&event), root));
+            self.memory
+                .events
+                .insert(event.id, (Arc::clone(&event), root));
+            // As live: first the waits that the event ends, then the handlers that want it.
+            for wait in self.agenda.take_matching(&event) {
+                events.extend(self.end_wait(wait, Fell::Matched, Some(&event))?);
+            }
             let handlers: Vec<_> = self.subscriptions.matching(&event.kind).collect();
             for (script, handler) in handlers {
-                let script = Arc::clone(&self.scripts[script]);
-                if script.handlers[handler].trigger == Trigger::Event {
-                    let run = self.host.run(&script, handler, &event, self.now());
-                    events.extend(self.keep(run, root)?);
+                let trigger = &self.memory.scripts[script].handlers[handler].trigger;
+                if *trigger == Trigger::Event {
+                    let work = Work::Handler(handler);
+                    events.extend(self.perform(script, Some(&event), work)?);
                 }
             }
         }
         Ok(())
     }
 
-    fn end_wait(&mut self, wait: &Wait) -> Result<Emitted, Overrun> {
-        let script = self.scripts.iter().find(|one| one.hash == wait.script_hash);
-        let Some(script) = script.map(Arc::clone) else {
-            return Ok(Emitted::new());
-        };
-        let event = self.events.get(&wait.event);
-        let root = event.map_or(0, |(_, root)| *root);
-        let event = event.map(|(event, _)| Arc::clone(event));
-        let run = self
-            .host
-            .run_wait(&script, wait, event.as_ref(), self.now());
-        self.keep(run, root)
+    fn end_wait(
+        &mut self,
+        wait: Wait,
+        fell: Fell,
+        event: Option<&Arc<Event>>,
+    ) -> Result<Emitted, Overrun> {
+        let mut scripts = self.memory.scripts.iter();
+        match scripts.position(|script| script.name == wait.script) {
+            Some(script) => self.perform(script, event, Work::Wait(Box::new(wait), fell)),
+            None => Ok(Emitted::new()),
+        }
     }
 
-    fn tell_silence(&mut self, moment: Timestamp) -> Result<Emitted, Overrun> {
-        let Some((script, handler, silent)) = self.quiet.take(moment) else {
-            return Ok(Emitted::new());
+    /// Has a script's lane do something, and whatever was queued behind it; gives what was emitted.
+    fn perform(
+        &mut self,
+        script: usize,
+        event: Option<&Arc<Event>>,
+        work: Work,
+    ) -> Result<Emitted, Overrun> {
+        let script = Arc::clone(&self.memory.scripts[script]);
+        let lane = self.lanes.entry(script.name.clone()).or_default();
+        let job = Job {
+            script: Some(script),
+            event: event.cloned(),
+            work,
         };
-        let script = Arc::clone(&self.scripts[script]);
-        let run = self.host.run_silence(&script, handler, &silent, self.now());
-        self.keep(run, 0)
+        let mut finished = Vec::new();
+        lane.perform(&self.host, &mut self.memory, job, &mut |one| {
+            finished.push(one)
+        });
+        let mut emitted = Emitted::new();
+        for one in finished {
+            emitted.extend(self.keep(one)?);
+        }
+        Ok(emitted)
     }
 
     /// Keeps a run and begins what it decided; gives the events that it emitted.
-    fn keep(&mut self, run: Run, root: EventId) -> Result<Emitted, Overrun> {
+    fn keep(&mut self, finished: Finished) -> Result<Emitted, Overrun> {
+        let Finished { work, run } = finished;
         if self.happened.len() >= MOST_RUNS {
             return Err(Overrun::Runs);
         }
         if self.until.is_some_and(|until| Instant::now() >= until) {
             return Err(Overrun::Time);
         }
+        let named = |name: &str| (run.script.clone(), name.to_owned());
+        if let Work::Wait(wait, _) = &work
+            && self.names.get(&named(&wait.name)) == Some(&wait.id)
+        {
+            self.names.remove(&named(&wait.name));
+        }
+        for name in &run.cancelled {
+            if let Some(id) = self.names.remove(&named(name)) {
+                self.agenda.remove(id);
+            }
+        }
         for wait in &run.waits {
             let id = self.next_wait;
             self.next_wait += 1;
+            // A wait takes the place of an open one of its name.
+            if let Some(old) = self.names.insert(named(&wait.name), id) {
+                self.agenda.remove(old);
+            }
             let content = wait.clone();
-            self.due.add(Wait { id, content });
+            self.agenda.add(Wait { id, content });
         }
+        let root = self.memory.root(run.event);
         let mut emitted = Emitted::new();
         for event in &run.emitted {
             let (id, content) = (self.next_own, event.clone());

@@ -2,8 +2,8 @@
 
 use crate::prepare::Detail;
 use crate::rows::{self, EVENT_COLUMNS, from_json, get_id};
-use crate::{ActionRecord, ActionStatus, Committed, ReadError, RunRecord};
-use porchlight_core::{Action, NewWait, Place, Timestamp, Wait, WaitId};
+use crate::{ActionRecord, ActionStatus, Committed, ReadError, RunRecord, waits};
+use porchlight_core::{Action, Place, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
 pub(super) fn many<T>(
@@ -97,28 +97,6 @@ pub(super) fn read_action(row: &Row<'_>) -> Result<ActionRecord, ReadError> {
     })
 }
 
-pub(super) const WAIT_COLUMNS: &str =
-    "id, event, due, script, script_hash, function, arguments, title, line, depth";
-
-pub(super) fn read_wait(row: &Row<'_>) -> Result<Wait, ReadError> {
-    let id: WaitId = get_id(row, 0)?;
-    let arguments: String = row.get(6)?;
-    Ok(Wait {
-        id,
-        content: NewWait {
-            event: get_id(row, 1)?,
-            due: Timestamp(row.get(2)?),
-            script: row.get(3)?,
-            script_hash: row.get(4)?,
-            function: row.get(5)?,
-            arguments: from_json("waits", id, &arguments)?,
-            title: row.get(7)?,
-            line: row.get(8)?,
-            depth: row.get(9)?,
-        },
-    })
-}
-
 pub(super) fn run(connection: &Connection, id: u64) -> Result<Option<RunRecord>, ReadError> {
     let sql = format!("SELECT {RUN_COLUMNS} FROM runs WHERE id = ?1");
     Ok(many(connection, &sql, &[&id.cast_signed()], read_run)?.pop())
@@ -143,7 +121,10 @@ pub(super) fn actions_of_run(
 /// What the commit of a stored run returned, as far as it is still there.
 pub(crate) fn committed(connection: &Connection, id: u64) -> Result<Committed, ReadError> {
     let record = run(connection, id)?;
-    let waits = format!("SELECT {WAIT_COLUMNS} FROM waits WHERE run = ?1 ORDER BY id");
+    let of_run = format!(
+        "SELECT {} FROM waits WHERE run = ?1 ORDER BY id",
+        waits::COLUMNS
+    );
     let event = format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1");
     let mut emitted = Vec::new();
     for id in record.map(|run| run.emitted).unwrap_or_default() {
@@ -160,7 +141,8 @@ pub(crate) fn committed(connection: &Connection, id: u64) -> Result<Committed, R
             .into_iter()
             .map(|record| (record.id, record.action))
             .collect(),
-        waits: many(connection, &waits, &[&id.cast_signed()], read_wait)?,
+        waits: many(connection, &of_run, &[&id.cast_signed()], waits::read)?,
+        removed: Vec::new(),
         emitted,
     })
 }

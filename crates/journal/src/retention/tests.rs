@@ -58,7 +58,7 @@ fn run(event: u64, handler: &str, started: i64, actions: usize, waits: usize) ->
         event,
         title: String::new(),
         line: 1,
-        depth: 0,
+        ..NewWait::default()
     };
     Run {
         event,

@@ -148,7 +148,7 @@ async fn a_wait_is_consumed_by_its_run_and_its_number_never_comes_again() {
     first.waits = vec![wait(0, "f"), wait(0, "g")];
     let waits = journal.commit(first, Ends::default()).await.unwrap().waits;
     let mut second = run(0, "gate.rhai", &format!("wait:{}", waits[0].id));
-    second.cancelled = vec![waits[1].id];
+    second.cancelled = vec![waits[1].name.clone()];
     let ends = Ends {
         event_finished: false,
         wait: Some(waits[0].id),

@@ -116,6 +116,7 @@ pub fn wait(event: u64, function: &str) -> NewWait {
         event,
         title: "later(\"5m\")".into(),
         line: 7,
-        depth: 0,
+        name: format!("{event}/gate.rhai/0#{function}"),
+        ..NewWait::default()
     }
 }

@@ -52,7 +52,7 @@ pub enum Purpose {
     },
 }
 
-/// The handlers that have run on an event: script and handler number.
+/// The handlers that have run on an event: script and handler id.
 pub(super) type Ran = Vec<(String, String)>;
 
 /// Unfinished events, each with the handlers that have run on it already.
@@ -232,8 +232,9 @@ impl Dispatcher {
                 for (event, ran) in page.events.iter().filter(|(event, _)| event.id <= to) {
                     self.dispatch(event, Lookup::Recovered(ran));
                 }
-                if let Some(after) = read_to.filter(|after| !page.exhausted && *after < to) {
-                    self.backlog.request(Purpose::Start { after, to });
+                match read_to.filter(|after| !page.exhausted && *after < to) {
+                    Some(after) => self.backlog.request(Purpose::Start { after, to }),
+                    None => self.recovering = false,
                 }
             }
             Purpose::Missed { events, .. } => {

@@ -25,8 +25,8 @@ pub struct Commit {
     pub ends: Ends,
     /// The silence that it was told of; marked as reported with it.
     pub silence: Option<Silence>,
-    /// Whether it is a handler's run on an event (and not a wait's).
-    pub handler_run: bool,
+    /// Whether its event counts the run: it is a handler's, or a wait's that the event ended.
+    pub of_event: bool,
 }
 
 /// Where committed effects go.
@@ -105,11 +105,11 @@ fn let_out(commit: &Commit, committed: Committed, exits: &Exits) {
         };
         exits.outgoing.submit(open);
     }
-    let event = commit.handler_run.then_some(commit.run.event);
+    let event = commit.of_event.then_some(commit.run.event);
     _ = exits.inputs.send(Input::Committed(Box::new(CommittedRun {
         event,
         waits: committed.waits,
-        cancelled: commit.run.cancelled.clone(),
+        removed: committed.removed,
         emitted: committed.emitted,
     })));
 }

@@ -5,10 +5,10 @@
 //! does not reach far enough to know, a silence is told too late and not wrongly.
 
 use super::silences::Key;
-use super::workers::{Job, Work};
 use super::{Dispatcher, Input, ScriptSet};
 use porchlight_core::{EventId, Pattern, Timestamp};
 use porchlight_journal::{Journal, LookedBack};
+use porchlight_script::{Job, Work};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,7 +32,13 @@ impl Dispatcher {
     /// From now on these scripts are live.
     pub(super) fn take_scripts(&mut self, set: Arc<ScriptSet>) {
         let (rows, wanted) = self.silences.take_set(&set, (self.clock)());
+        let names = |set: &ScriptSet| set.scripts.iter().map(|one| one.name.clone()).collect();
+        let mut changed: Vec<String> = names(&self.set);
+        changed.extend::<Vec<String>>(names(&set));
+        changed.sort_unstable();
+        changed.dedup();
         self.set = set;
+        self.end_reloaded_waits(&changed);
         if self.kept_silences > 0 || !rows.is_empty() {
             self.kept_silences = rows.len();
             self.journal.keep_silences(rows);

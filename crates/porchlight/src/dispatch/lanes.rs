@@ -6,8 +6,9 @@
 //! in whatever order the receiver's tasks hand them over.
 
 use super::backlog::Loader;
-use super::workers::{Job, Work};
-use porchlight_core::{EventId, WaitId};
+use super::workers::Batch;
+use porchlight_core::{EventId, Wait};
+use porchlight_script::Job;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// Jobs that one script may have waiting in memory.
@@ -32,6 +33,8 @@ struct Lane {
     /// The bodies of the queue's events; one counts for each of its jobs.
     bytes: usize,
     busy: bool,
+    /// What the script has under way; with the worker while the lane is busy.
+    script: porchlight_script::Lane,
     /// The events that are not in the queue and must be read from the journal.
     deferred: BTreeSet<EventId>,
 }
@@ -72,15 +75,22 @@ impl Lanes {
         Offer::Queued
     }
 
-    /// Queues a wait that fell due. Waits don't count against the bound: they are in memory anyway.
-    pub fn push_wait(&mut self, job: Job) {
-        if let Work::Wait(wait) = &job.work {
-            let name = wait.script.clone();
-            self.push(&name, job);
+    /// The lanes of the scripts that have open waits at the start.
+    pub fn new(waits: &[Wait]) -> Self {
+        let mut all = Self::default();
+        for wait in waits {
+            let lane = all.lanes.entry(wait.script.clone());
+            lane.or_insert_with(|| Lane {
+                script: porchlight_script::Lane::new(
+                    waits.iter().filter(|one| one.script == wait.script),
+                ),
+                ..Lane::default()
+            });
         }
+        all
     }
 
-    /// Queues a job.
+    /// Queues a job. Waits don't count against the bound: they are in memory anyway.
     pub fn push(&mut self, name: &str, job: Job) {
         let lane = self.lanes.entry(name.to_owned()).or_default();
         if lane.queue.is_empty() && !lane.busy {
@@ -91,7 +101,7 @@ impl Lanes {
     }
 
     /// The next free lane's jobs; the lane is busy from now on.
-    pub fn next_batch(&mut self) -> Option<(String, Vec<Job>)> {
+    pub fn next_batch(&mut self) -> Option<Batch> {
         while let Some(name) = self.ready.pop_front() {
             let Some(lane) = self.lanes.get_mut(&name) else {
                 continue;
@@ -101,21 +111,26 @@ impl Lanes {
                 lane.busy = true;
                 let jobs: Vec<Job> = lane.queue.drain(..count).collect();
                 lane.bytes -= jobs.iter().map(size).sum::<usize>();
-                return Some((name, jobs));
+                return Some(Batch {
+                    lane: Box::new(std::mem::take(&mut lane.script)),
+                    script: name,
+                    jobs,
+                });
             }
         }
         None
     }
 
     /// A worker has come to the end of this lane's batch.
-    pub fn set_free(&mut self, name: &str) {
+    pub fn set_free(&mut self, name: &str, script: porchlight_script::Lane) {
         let Some(lane) = self.lanes.get_mut(name) else {
             return;
         };
         lane.busy = false;
+        lane.script = script;
         if !lane.queue.is_empty() {
             self.ready.push_back(name.to_owned());
-        } else if lane.deferred.is_empty() {
+        } else if lane.deferred.is_empty() && lane.script.is_idle() {
             self.lanes.remove(name);
         }
     }
@@ -123,14 +138,6 @@ impl Lanes {
     /// Whether any lane is at work.
     pub fn any_busy(&self) -> bool {
         self.lanes.values().any(|lane| lane.busy)
-    }
-
-    /// Takes a cancelled wait out of the queues, when it has fallen due but not begun.
-    pub fn cancel_wait(&mut self, id: WaitId) {
-        for lane in self.lanes.values_mut() {
-            lane.queue
-                .retain(|job| !matches!(&job.work, Work::Wait(wait) if wait.id == id));
-        }
     }
 
     /// A lagging lane that has room, with its oldest and newest deferred event; `None` while a page

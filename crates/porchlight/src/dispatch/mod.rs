@@ -22,14 +22,14 @@ use backlog::{Page, Purpose, Ran};
 use committer::Commit;
 use lanes::{Lanes, Offer};
 use open::OpenEvents;
-use porchlight_core::{Event, EventId, Run, Timestamp, Wait, WaitId};
+use porchlight_core::{Event, EventId, Timestamp, Wait, WaitId};
 use porchlight_journal::{Ends, Journal, Silence};
-use porchlight_script::{Script, Subscriptions, Trigger};
+use porchlight_script::{Agenda, Fell, Finished, Job, Lane, Script, Subscriptions, Trigger, Work};
 use silences::Silences;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-use waits::Waits;
-use workers::{Batch, Job, Work, Workers};
+use waits::Clocks;
+use workers::Workers;
 
 /// Events held in memory at once; beyond it, jobs are deferred to the journal.
 const MAX_OPEN_EVENTS: usize = 8192;
@@ -59,8 +59,8 @@ pub enum Input {
     Scripts(Arc<ScriptSet>),
     /// A worker finished one job.
     Ran(Box<Finished>),
-    /// A worker is done with its batch; the lane may have the next.
-    LaneFree(String),
+    /// A worker is done with its batch, and gives the script's lane back.
+    LaneFree(String, Box<Lane>),
     /// A run is in the journal.
     Committed(Box<CommittedRun>),
     /// Unfinished events, read back from the journal.
@@ -71,22 +71,14 @@ pub enum Input {
     Stop(oneshot::Sender<()>),
 }
 
-/// One finished job.
-pub struct Finished {
-    /// What was to be done.
-    pub work: Work,
-    /// What came of it.
-    pub run: Run,
-}
-
 /// What the dispatcher needs to know of a committed run.
 pub struct CommittedRun {
-    /// The event that it belonged to, when it was a handler's run.
+    /// The event that counts it, if one does.
     pub event: Option<EventId>,
     /// The waits that it began.
     pub waits: Vec<Wait>,
-    /// The waits that it cancelled.
-    pub cancelled: Vec<WaitId>,
+    /// The waits that it cancelled, or took the place of.
+    pub removed: Vec<WaitId>,
     /// The events that it emitted.
     pub emitted: Vec<Event>,
 }
@@ -107,7 +99,12 @@ pub struct Dispatcher {
     set: Arc<ScriptSet>,
     lanes: Lanes,
     open: OpenEvents,
-    waits: Waits,
+    agenda: Agenda,
+    clocks: Clocks,
+    /// The last moment at which the host is known to have run before.
+    last_alive: Option<Timestamp>,
+    /// The events of before the start are still being read.
+    recovering: bool,
     silences: Silences,
     /// How many subscriptions to silence the journal keeps.
     kept_silences: usize,
@@ -138,6 +135,8 @@ pub struct Parts {
     pub missed: Arc<backlog::Missed>,
     /// The waits that were open at start.
     pub waits: Vec<Wait>,
+    /// The last moment at which the host is known to have run before.
+    pub last_alive: Option<Timestamp>,
     /// The subscriptions to silence that the journal kept.
     pub silences: Vec<Silence>,
     /// The newest event at start: all up to it are recovered from the journal.
@@ -149,11 +148,17 @@ pub struct Parts {
 impl Dispatcher {
     /// A dispatcher with no scripts yet; recovery begins with the first [`Input::Scripts`].
     pub fn new(parts: Parts) -> Self {
+        let lanes = Lanes::new(&parts.waits);
+        let mut agenda = Agenda::default();
+        parts.waits.into_iter().for_each(|wait| agenda.add(wait));
         Self {
             set: Arc::new(ScriptSet::new(Vec::new())),
-            lanes: Lanes::default(),
+            lanes,
             open: OpenEvents::default(),
-            waits: Waits::new(parts.waits),
+            agenda,
+            clocks: Clocks::new((parts.clock)()),
+            last_alive: parts.last_alive,
+            recovering: true,
             kept_silences: parts.silences.len(),
             silences: Silences::new(parts.silences),
             journal: parts.journal,
@@ -178,6 +183,7 @@ impl Dispatcher {
         let Some(Input::Scripts(set)) = inputs.recv().await else {
             return;
         };
+        self.resume_waits();
         self.take_scripts(set);
         self.backlog.request(Purpose::Start {
             after: 0,
@@ -188,7 +194,7 @@ impl Dispatcher {
             if self.is_stopped() {
                 return;
             }
-            let waits = self.waits.until_next((self.clock)());
+            let waits = self.until_next_wait();
             let silences = self.silences.until_next().unwrap_or(waits);
             let timer = tokio::time::sleep(waits.min(silences));
             tokio::select! {
@@ -205,12 +211,12 @@ impl Dispatcher {
                     // The receiver ends first when the host stops; runs and waits go on.
                     None => receiving = false,
                 },
-                () = timer => {
-                    self.start_due_waits();
-                    self.start_due_silences();
-                }
                 () = missed.noticed() => self.recover_missed(),
+                () = timer => {}
             }
+            // Also when there is never a pause: a flood must not hold up the lights.
+            self.start_due_waits();
+            self.start_due_silences();
             self.feed_workers();
         }
     }
@@ -220,7 +226,7 @@ impl Dispatcher {
             Input::Scripts(set) => self.take_scripts(set),
             Input::Heard(found) => self.silences.take_found(&found, (self.clock)()),
             Input::Ran(finished) => self.commit(*finished),
-            Input::LaneFree(script) => self.lanes.set_free(&script),
+            Input::LaneFree(script, lane) => self.lanes.set_free(&script, *lane),
             Input::Committed(committed) => self.committed(*committed),
             Input::Page(page) => self.take_page(page),
             Input::Stop(done) => self.stopping = Some(done),
@@ -251,7 +257,7 @@ impl Dispatcher {
             }
         }
         let full = self.open.len() >= MAX_OPEN_EVENTS;
-        let mut queued = 0;
+        let mut queued = self.end_waits(event);
         for (script, jobs) in jobs {
             let count = jobs.len();
             if let Lookup::Lane(name, _) = lookup {
@@ -272,24 +278,28 @@ impl Dispatcher {
     fn commit(&mut self, finished: Finished) {
         let event = finished.run.event;
         let (mut ends, mut silence) = (Ends::default(), None);
+        let of_event = matches!(
+            finished.work,
+            Work::Handler(_) | Work::Wait(_, Fell::Matched)
+        );
+        if of_event {
+            let deferred = self.lanes.is_deferred(event);
+            ends.event_finished = self.open.job_ended(event, deferred);
+        }
         match &finished.work {
-            Work::Wait(wait) => ends.wait = Some(wait.id),
-            Work::Handler(_) => {
-                let deferred = self.lanes.is_deferred(event);
-                ends.event_finished = self.open.job_ended(event, deferred);
-            }
+            Work::Handler(_) => {}
+            Work::Wait(wait, _) => ends.wait = Some(wait.id),
             Work::Silence(told) => {
                 self.silences.ended(&finished.run.script, told);
-                silence = Some(told.reported(&finished.run.script));
+                silence = Some(silences::reported(told, &finished.run.script));
             }
         }
-        let handler_run = matches!(finished.work, Work::Handler(_));
         self.uncommitted += 1;
         _ = self.commits.send(Commit {
             run: finished.run,
             ends,
             silence,
-            handler_run,
+            of_event,
         });
     }
 
@@ -301,39 +311,20 @@ impl Dispatcher {
                 self.journal.finish(event);
             }
         }
-        for id in committed.cancelled {
-            self.waits.cancel(id);
-            self.lanes.cancel_wait(id);
+        for id in committed.removed {
+            self.agenda.remove(id);
         }
-        self.waits.extend(committed.waits);
+        self.add_waits(committed.waits);
         for event in committed.emitted {
             self.dispatch(&Arc::new(event), Lookup::Live);
-        }
-    }
-
-    fn start_due_waits(&mut self) {
-        if self.stopping.is_some() {
-            return;
-        }
-        for wait in self.waits.take_due((self.clock)()) {
-            let live = self
-                .set
-                .scripts
-                .iter()
-                .find(|script| script.name == wait.script);
-            self.lanes.push_wait(Job {
-                script: live.cloned(),
-                event: None,
-                work: Work::Wait(wait),
-            });
         }
     }
 
     /// Gives every free lane with work to a worker, and every lane with room its backlog.
     fn feed_workers(&mut self) {
         if self.stopping.is_none() {
-            while let Some((script, jobs)) = self.lanes.next_batch() {
-                self.workers.give(Batch { script, jobs });
+            while let Some(batch) = self.lanes.next_batch() {
+                self.workers.give(batch);
             }
             if let Some((script, oldest, to)) = self.lanes.wants_backlog(&self.backlog) {
                 let after = oldest.saturating_sub(1);
@@ -368,9 +359,9 @@ impl Lookup<'_> {
             Self::Lane(name, _) if script.name != name => return true,
             Self::Recovered(ran) | Self::Lane(_, ran) => ran,
         };
-        let number = handler.to_string();
+        let id = script.handlers.get(handler).map(|handler| &handler.id);
         ran.iter()
-            .any(|(name, ran_handler)| *name == script.name && *ran_handler == number)
+            .any(|(name, ran_handler)| *name == script.name && Some(ran_handler) == id)
     }
 }
 

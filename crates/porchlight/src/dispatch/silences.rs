@@ -9,7 +9,7 @@ use super::ScriptSet;
 use super::heard::{Found, Wanted};
 use porchlight_core::{Event, EventId, Timestamp};
 use porchlight_journal::{LookedBack, Silence};
-use porchlight_script::{Script, Silent, Trigger};
+use porchlight_script::{Script, Silent, Told, Trigger};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,17 +44,6 @@ struct Entry {
     under_way: bool,
     /// It waits for what a look back finds.
     unknown: bool,
-}
-
-/// A silence that is to be told.
-#[derive(Clone, Debug)]
-pub struct Told {
-    /// The number of the handler.
-    pub handler: usize,
-    /// The subscription's hash.
-    pub subscription: String,
-    /// The silence.
-    pub silent: Silent,
 }
 
 /// All subscriptions to silence.
@@ -100,13 +89,14 @@ impl Silences {
             let Trigger::Silence(silence) = &one.trigger else {
                 continue;
             };
-            let key = (script.name.clone(), silence.subscription.clone());
+            let key = (script.name.clone(), one.id.clone());
             let mut entry = old.remove(&key).unwrap_or_else(|| {
                 let row = kept.remove(&key);
                 Entry::new(key, script, row, now)
             });
             if entry.unknown {
-                subscriptions.push((entry.key.clone(), one.pattern.clone()));
+                let pattern = one.pattern.clone();
+                subscriptions.extend(pattern.map(|pattern| (entry.key.clone(), pattern)));
             }
             let repeats_anew = entry.reported > 0 && entry.repeat != silence.repeat;
             entry.script = Arc::clone(script);
@@ -307,16 +297,14 @@ impl Entry {
     }
 }
 
-impl Told {
-    /// The mark that goes with the run's commit.
-    pub(super) fn reported(&self, script: &str) -> Silence {
-        Silence {
-            script: script.to_owned(),
-            subscription: self.subscription.clone(),
-            since: self.silent.since,
-            last: self.silent.last,
-            reported: self.silent.times,
-        }
+/// The mark that goes with the commit of the run that was told.
+pub(super) fn reported(told: &Told, script: &str) -> Silence {
+    Silence {
+        script: script.to_owned(),
+        subscription: told.subscription.clone(),
+        since: told.silent.since,
+        last: told.silent.last,
+        reported: told.silent.times,
     }
 }
 

@@ -4,11 +4,10 @@
 //! thread. A worker takes the batch of one lane, runs its jobs one after the other, and reports
 //! each run as soon as it is done.
 
-use super::silences::Told;
-use super::{Finished, Input};
-use porchlight_core::{Event, NewWait, Outcome, Place, Run, Timestamp, Wait};
+use super::Input;
+use porchlight_core::Event;
 use porchlight_journal::{Journal, Reader};
-use porchlight_script::{Host, Script};
+use porchlight_script::{Host, Job, Lane, Past, Script};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -17,31 +16,12 @@ const FEWEST_WORKERS: usize = 8;
 /// Old script versions that a worker keeps compiled for waits.
 const KEPT_VERSIONS: usize = 16;
 
-/// What a script is to do.
-#[derive(Clone, Debug)]
-pub enum Work {
-    /// Run this handler on the job's event.
-    Handler(usize),
-    /// Do what was put off until now.
-    Wait(Wait),
-    /// Tell this handler of a silence.
-    Silence(Told),
-}
-
-/// One piece of work for one script.
-pub struct Job {
-    /// The live version of the script; none when the script is gone.
-    pub script: Option<Arc<Script>>,
-    /// The event, for a handler; a wait's event is read from the journal.
-    pub event: Option<Arc<Event>>,
-    /// What to do.
-    pub work: Work,
-}
-
 /// Jobs of one lane.
 pub struct Batch {
-    /// The lane.
+    /// The script.
     pub script: String,
+    /// What it has under way.
+    pub lane: Box<Lane>,
     /// In the order in which they must run.
     pub jobs: Vec<Job>,
 }
@@ -60,8 +40,6 @@ pub struct Tools {
     pub journal: Journal,
     /// Where finished runs go.
     pub inputs: tokio::sync::mpsc::UnboundedSender<Input>,
-    /// What time it is.
-    pub clock: crate::Clock,
 }
 
 impl Workers {
@@ -90,134 +68,78 @@ impl Workers {
 }
 
 fn work(queue: &Mutex<mpsc::Receiver<Batch>>, tools: Tools) {
-    let mut worker = Worker {
-        tools,
+    let mut past = Journaled {
+        host: tools.host(),
+        journal: tools.journal.clone(),
         reader: None,
         versions: VecDeque::new(),
     };
     loop {
         let batch = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(batch) = batch else { return };
-        for job in batch.jobs {
-            let run = worker.run(&job);
-            _ = worker.tools.inputs.send(Input::Ran(Box::new(Finished {
-                work: job.work,
-                run,
-            })));
+        let Ok(Batch {
+            script,
+            mut lane,
+            jobs,
+        }) = batch
+        else {
+            return;
+        };
+        let host = tools.host();
+        past.host.clone_from(&host);
+        for job in jobs {
+            lane.perform(&host, &mut past, job, &mut |finished| {
+                _ = tools.inputs.send(Input::Ran(Box::new(finished)));
+            });
         }
-        _ = worker.tools.inputs.send(Input::LaneFree(batch.script));
+        _ = tools.inputs.send(Input::LaneFree(script, lane));
     }
 }
 
-struct Worker {
-    tools: Tools,
+impl Tools {
+    fn host(&self) -> Host {
+        let host = self.host.read().unwrap_or_else(PoisonError::into_inner);
+        host.clone()
+    }
+}
+
+/// What happened before, as the journal has it.
+struct Journaled {
+    host: Host,
+    journal: Journal,
     reader: Option<Reader>,
     versions: VecDeque<Arc<Script>>,
 }
 
-impl Worker {
-    fn run(&mut self, job: &Job) -> Run {
-        let now = (self.tools.clock)();
-        let host = self
-            .tools
-            .host
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        match (&job.work, &job.script, &job.event) {
-            (Work::Handler(handler), Some(script), Some(event)) => {
-                host.run(script, *handler, event, now)
-            }
-            (Work::Silence(told), Some(script), _) => self.run_silence(&host, script, told, now),
-            (Work::Handler(handler) | Work::Silence(Told { handler, .. }), _, event) => {
-                let event = event.as_ref().map_or(0, |event| event.id);
-                failed_run(
-                    event,
-                    "",
-                    handler.to_string(),
-                    "the script is gone".to_owned(),
-                    now,
-                )
-            }
-            (Work::Wait(wait), live, _) => self.run_wait(&host, wait, live.as_ref(), now),
+impl Past for Journaled {
+    fn version(&mut self, script: &str, hash: &str) -> Result<Arc<Script>, String> {
+        if let Some(kept) = self.versions.iter().find(|kept| kept.hash == hash) {
+            return Ok(Arc::clone(kept));
         }
-    }
-
-    fn run_silence(&mut self, host: &Host, script: &Script, told: &Told, now: Timestamp) -> Run {
-        let mut silent = told.silent.clone();
-        // A run that belongs to an event which is gone would never be removed.
-        let kept = self.reader().map(|reader| reader.event(silent.last));
-        silent.last_is_kept = matches!(kept, Ok(Ok(Some(_))));
-        host.run_silence(script, told.handler, &silent, now)
-    }
-
-    fn run_wait(
-        &mut self,
-        host: &Host,
-        wait: &Wait,
-        live: Option<&Arc<Script>>,
-        now: Timestamp,
-    ) -> Run {
-        let prepared = self.version(host, wait, live).and_then(|script| {
-            let event = if wait.event == 0 {
-                None
-            } else {
-                self.reader()?.event(wait.event).map_err(text)?
-            };
-            Ok((script, event.map(Arc::new)))
-        });
-        match prepared {
-            Ok((script, event)) => host.run_wait(&script, wait, event.as_ref(), now),
-            Err(message) => {
-                let mut run = failed_run(
-                    wait.event,
-                    &wait.script,
-                    format!("wait:{}", wait.id),
-                    message,
-                    now,
-                );
-                describe(&mut run, wait);
-                run
-            }
-        }
-    }
-
-    /// The version of the script that created the wait.
-    fn version(
-        &mut self,
-        host: &Host,
-        wait: &Wait,
-        live: Option<&Arc<Script>>,
-    ) -> Result<Arc<Script>, String> {
-        let kept = self
-            .versions
-            .iter()
-            .chain(live)
-            .find(|script| script.hash == wait.script_hash);
-        if let Some(script) = kept {
-            return Ok(Arc::clone(script));
-        }
-        let version = self.reader()?.script(&wait.script_hash).map_err(text)?;
+        let version = self.reader()?.script(hash).map_err(text)?;
         let version = version
             .ok_or("the version of the script that began this wait is not in the journal")?;
-        let script = host
-            .load_version(&wait.script, &version.sources)
-            .map_err(|problems| {
-                let first = problems
-                    .first()
-                    .map(|problem| problem.message.clone())
-                    .unwrap_or_default();
-                format!("the version of the script that began this wait no longer loads: {first}")
-            })?;
-        let script = Arc::new(script);
-        self.versions.push_front(Arc::clone(&script));
+        let loaded = self.host.load_version(script, &version.sources);
+        let loaded = loaded.map_err(|problems| {
+            let first = problems.first().map(|problem| problem.message.as_str());
+            let first = first.unwrap_or_default();
+            format!("the version of the script that began this wait no longer loads: {first}")
+        })?;
+        let loaded = Arc::new(loaded);
+        self.versions.push_front(Arc::clone(&loaded));
         self.versions.truncate(KEPT_VERSIONS);
-        Ok(script)
+        Ok(loaded)
     }
 
+    fn event(&mut self, id: u64) -> Result<Option<Arc<Event>>, String> {
+        let event = self.reader()?.event(id).map_err(text)?;
+        Ok(event.map(Arc::new))
+    }
+}
+
+impl Journaled {
     fn reader(&mut self) -> Result<&Reader, String> {
         if self.reader.is_none() {
-            self.reader = Some(self.tools.journal.reader().map_err(text)?);
+            self.reader = Some(self.journal.reader().map_err(text)?);
         }
         self.reader
             .as_ref()
@@ -227,35 +149,4 @@ impl Worker {
 
 fn text(error: impl std::fmt::Display) -> String {
     format!("the journal can't be read: {error}")
-}
-
-/// The record of a job that could not even begin.
-fn failed_run(event: u64, script: &str, handler: String, message: String, now: Timestamp) -> Run {
-    let place = Place {
-        path: script.to_owned(),
-        ..Place::default()
-    };
-    Run {
-        event,
-        script: script.to_owned(),
-        script_hash: String::new(),
-        handler,
-        place: place.clone(),
-        title: String::new(),
-        started: now,
-        duration_us: 0,
-        outcome: Outcome::Error { message, place },
-        logs: Vec::new(),
-        actions: Vec::new(),
-        state: Vec::new(),
-        waits: Vec::new(),
-        cancelled: Vec::new(),
-        emitted: Vec::new(),
-    }
-}
-
-fn describe(run: &mut Run, wait: &NewWait) {
-    run.title.clone_from(&wait.title);
-    run.script_hash.clone_from(&wait.script_hash);
-    run.place.line = wait.line;
 }

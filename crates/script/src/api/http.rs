@@ -21,32 +21,158 @@ const REQUEST: &[&str] = &[
     "idempotency_header",
 ];
 
+/// What describes a request, as doc comments say it; the names are those of [`REQUEST`].
+pub(super) const DOC: &str = "
+* `json` (any): a body as JSON
+* `form` (map): a body as a form: names and their values
+* `body` (text or Attachment): a body as it is
+* `multipart` (list): a body of several parts, each `#{ name, value }` or `#{ name, blob }` with an attachment, and `filename` and `content_type` where they matter
+* `headers` (map): names and their values; a secret of the configuration may stand in one
+* `query` (map): is added to the address
+* `auth` (map): `#{ bearer: token }` or `#{ basic: #{ user, password } }`
+* `expect` (text or list): what success looks like where the status doesn't say: \"status 200,202\", \"/errors empty\", \"/ok = true\", \"text ok\"; without it \"status 2xx\"
+* `timeout` (duration): how long one try may take; \"30s\" when nothing is said
+* `max_body` (text or whole number): how much of the answer is read, such as \"64kB\"; \"1MiB\" when nothing is said
+* `idempotency_header` (text or yes or no): the header that carries the idempotency key instead of `Idempotency-Key`; `false` for none
+";
+
 pub(super) fn module() -> Module {
     let mut module = empty();
-    function!(module, "send", |url: Dynamic| send(url, Map::new()));
-    function!(module, "send", |url: Dynamic, o: Map| send(url, o));
-    function!(module, "get", |url: Dynamic| ask("GET", &url, Map::new()));
-    function!(module, "get", |url: Dynamic, o: Map| ask("GET", &url, o));
-    function!(module, "post", |url: Dynamic| ask("POST", &url, Map::new()));
-    function!(module, "post", |url: Dynamic, o: Map| ask("POST", &url, o));
-    function!(module, "put", |url: Dynamic| ask("PUT", &url, Map::new()));
-    function!(module, "put", |url: Dynamic, o: Map| ask("PUT", &url, o));
-    function!(module, "patch", |url: Dynamic| ask(
-        "PATCH",
-        &url,
-        Map::new()
-    ));
-    function!(module, "patch", |url: Dynamic, o: Map| ask(
-        "PATCH", &url, o
-    ));
-    function!(module, "delete", |url: Dynamic| ask(
-        "DELETE",
-        &url,
-        Map::new()
-    ));
-    function!(module, "delete", |url: Dynamic, o: Map| ask(
-        "DELETE", &url, o
-    ));
+    function! {
+        module,
+        /// Sends a request, once the run is stored; where it fails, it is tried again.
+        ///
+        /// Requests to one host happen one after the other, in the order told. A request that
+        /// changes something carries an idempotency key, which stays the same when it is tried
+        /// again.
+        ///
+        /// * `url` (text or secret): the whole address: "http://192.0.2.10/on"
+        /// * `options` (map): what to send, and when it was a success
+        ///   * `method` (text): "PUT", "GET" and so on; "POST" when nothing is said
+        ///   * the options of every request
+        ///   * the options of every told action
+        ///
+        /// Fails when the address is none, or an option is unknown or of the wrong kind.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     http::send("http://gate.lan/open");
+        ///     http::send("https://tickets.lan/issues", #{
+        ///         json: #{ title: `${event.data.door} is open`, at: event.time },
+        ///         ttl: "3d",
+        ///     });
+        /// });
+        /// ```
+        "send",
+        (url: Dynamic) => send(url, Map::new()),
+        (url: Dynamic, options: Map) => send(url, options),
+    }
+    function! {
+        module,
+        /// Gets something now, and gives the answer.
+        ///
+        /// * `url` (text or secret): the whole address
+        /// * `options` (map): what to send along
+        ///   * the options of every request
+        ///
+        /// Gives (map): `#{ ok, status, headers, text, json, ms }`; `json` is `()` when the answer is none
+        ///
+        /// Fails when nobody answers in time, and when the answer is not what was expected:
+        /// with `#{ kind, message, status, retry, detail }`.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     try {
+        ///         let answer = http::get("http://192.0.2.10/state", #{ timeout: "2s" });
+        ///         if answer.json.on == true { log::info("the lamp is on already"); }
+        ///     } catch (problem) {
+        ///         log::warn(`the lamp does not answer: ${problem.message}`);
+        ///     }
+        /// });
+        /// ```
+        "get",
+        (url: Dynamic) => ask("GET", &url, Map::new()),
+        (url: Dynamic, options: Map) => ask("GET", &url, options),
+    }
+    function! {
+        module,
+        /// Posts something now, and gives the answer; what needs no answer is better told: `http::send`.
+        ///
+        /// * `url` (text or secret): the whole address
+        /// * `options` (map): what to send
+        ///   * the options of every request
+        ///
+        /// Gives (map): the answer, as of `http::get`
+        ///
+        /// Fails when nobody answers in time, and when the answer is not what was expected.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     let made = http::post("https://tickets.lan/issues", #{ json: #{ title: "a door" } });
+        ///     state::set("ticket", made.json.id);
+        /// });
+        /// ```
+        "post",
+        (url: Dynamic) => ask("POST", &url, Map::new()),
+        (url: Dynamic, options: Map) => ask("POST", &url, options),
+    }
+    function! {
+        module,
+        /// Puts something there now, and gives the answer.
+        ///
+        /// * `url` (text or secret): the whole address
+        /// * `options` (map): what to send
+        ///   * the options of every request
+        ///
+        /// Gives (map): the answer, as of `http::get`
+        ///
+        /// Fails when nobody answers in time, and when the answer is not what was expected.
+        ///
+        /// ```rhai
+        /// http::put("http://192.0.2.10/name", #{ json: #{ name: "porch" } });
+        /// ```
+        "put",
+        (url: Dynamic) => ask("PUT", &url, Map::new()),
+        (url: Dynamic, options: Map) => ask("PUT", &url, options),
+    }
+    function! {
+        module,
+        /// Changes something there now, and gives the answer.
+        ///
+        /// * `url` (text or secret): the whole address
+        /// * `options` (map): what to send
+        ///   * the options of every request
+        ///
+        /// Gives (map): the answer, as of `http::get`
+        ///
+        /// Fails when nobody answers in time, and when the answer is not what was expected.
+        ///
+        /// ```rhai
+        /// http::patch("https://tickets.lan/issues/7", #{ json: #{ state: "closed" } });
+        /// ```
+        "patch",
+        (url: Dynamic) => ask("PATCH", &url, Map::new()),
+        (url: Dynamic, options: Map) => ask("PATCH", &url, options),
+    }
+    function! {
+        module,
+        /// Deletes something there now, and gives the answer.
+        ///
+        /// * `url` (text or secret): the whole address
+        /// * `options` (map): what to send along
+        ///   * the options of every request
+        ///
+        /// Gives (map): the answer, as of `http::get`
+        ///
+        /// Fails when nobody answers in time, and when the answer is not what was expected.
+        ///
+        /// ```rhai
+        /// http::delete("https://tickets.lan/issues/7", #{ expect: "status 2xx,404" });
+        /// ```
+        "delete",
+        (url: Dynamic) => ask("DELETE", &url, Map::new()),
+        (url: Dynamic, options: Map) => ask("DELETE", &url, options),
+    }
     module
 }
 

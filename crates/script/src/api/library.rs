@@ -1,25 +1,98 @@
 //! Small helps for libraries: options, names and colours checked with good messages.
 
-use super::{Fallible, duration, nothing_left, wrong};
+use super::{Fallible, duration, function, nothing_left, wrong};
 use porchlight_core::diagnostic::nearest;
 use rhai::{Array, Dynamic, Engine, Map};
 
 pub(super) fn register(engine: &mut Engine) {
-    engine
-        .register_fn("check_options", check_options)
-        .register_fn("one_of", one_of)
-        .register_fn("duration_ms", |text: Dynamic| -> Fallible<i64> {
+    function! {
+        engine,
+        /// Throws when a map of options has a member that is not in the list. For libraries.
+        ///
+        /// * `options` (map): what somebody gave
+        /// * `known` (list): the names that there are
+        /// * `of` (text): whose options these are, for the message
+        ///
+        /// Fails when a name is unknown; the message has the nearest one.
+        ///
+        /// ```rhai
+        /// check_options(#{ color: "red" }, ["color", "times"], "siren::sound");
+        /// ```
+        "check_options",
+        (options: Map, known: Array, of: &str) => check_options(options, known, of),
+    }
+    function! {
+        engine,
+        /// Throws when a word is not in the list. For libraries.
+        ///
+        /// * `word` (any): what somebody gave; `()` counts as missing
+        /// * `known` (list): the words that there are
+        /// * `what` (text): what the word is, for the message
+        ///
+        /// Fails when it is another word; the message has the nearest one.
+        ///
+        /// ```rhai
+        /// one_of("wled", ["wled", "hue"], "the driver of [light.porch]");
+        /// ```
+        "one_of",
+        (word: Dynamic, known: Array, what: &str) => one_of(word, known, what),
+    }
+    function! {
+        engine,
+        /// Gives a length of time in milliseconds.
+        ///
+        /// * `text` (duration): "30s", "1h 30m"
+        ///
+        /// Gives (whole number): the milliseconds
+        ///
+        /// Fails when the text is no number with a unit.
+        ///
+        /// ```rhai
+        /// if duration_ms("1h 30m") != 5400000 { throw "a clock runs wrong"; }
+        /// ```
+        "duration_ms",
+        (text: Dynamic) => {
             let time = duration(&text, "a length of time")?;
             Ok(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
-        })
-        .register_fn("color_rgb", |text: Dynamic| -> Fallible<Array> {
-            let rgb = rgb(&text.to_string())?;
+        },
+    }
+    function! {
+        engine,
+        /// Gives the red, green and blue of a colour, 0 to 255.
+        ///
+        /// * `color` (text): "red", "green", "blue", "white", "yellow", "orange", "purple", "pink", "cyan", "magenta", "warm" or "#ff8800"
+        ///
+        /// Gives (list): three whole numbers
+        ///
+        /// Fails when there is no such colour.
+        ///
+        /// ```rhai
+        /// if color_rgb("#ff8800") != [255, 136, 0] { throw "that is not orange"; }
+        /// ```
+        "color_rgb",
+        (color: Dynamic) => {
+            let rgb = rgb(&color.to_string())?;
             Ok(rgb
                 .into_iter()
                 .map(|n| Dynamic::from(i64::from(n)))
-                .collect())
-        })
-        .register_fn("color_xy", xy);
+                .collect::<Array>())
+        },
+    }
+    function! {
+        engine,
+        /// Gives the place of a colour in the CIE 1931 diagram, which is how Hue wants it.
+        ///
+        /// * `rgb` (list): red, green and blue, as `color_rgb` gives them
+        ///
+        /// Gives (map): `#{ x, y }`
+        ///
+        /// ```rhai
+        /// let place = color_xy(color_rgb("red"));
+        /// if place.x < 0.6 { throw "that is not red"; }
+        /// ```
+        "color_xy",
+        (rgb: Array) => Ok(xy(rgb)),
+    }
 }
 
 /// Throws when a map of options has a member that is not in the list.

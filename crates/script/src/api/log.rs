@@ -1,19 +1,53 @@
 //! `log::info(…)` and its siblings, and `print`, which means the same.
 
-use super::{empty, line};
+use super::{Fallible, empty, function, line};
 use crate::current;
 use porchlight_core::LogLine;
 use rhai::{Dynamic, Engine, Module, NativeCallContext};
 
 pub(super) fn module() -> Module {
     let mut module = empty();
-    for level in ["debug", "info", "warn", "error"] {
-        rhai::FuncRegistration::new(level).set_into_module(
-            &mut module,
-            move |context: NativeCallContext, text: Dynamic| {
-                add(level, &text.to_string(), line(&context));
-            },
-        );
+    function! {
+        module,
+        /// Writes a line into the record of the run, where `porchlight runs` shows it.
+        ///
+        /// * `value` (any): what to write; what is no text is written as Rhai shows it
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     log::info(`${event.data.door} was opened`);
+        /// });
+        /// ```
+        "info",
+        [context] (value: Dynamic) => write("info", &value, context),
+    }
+    function! {
+        module,
+        /// Writes a warning into the record of the run: what somebody should look at some time.
+        ///
+        /// * `value` (any): what to write
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     if event.data.battery < 10 { log::warn("the battery of the door is nearly empty"); }
+        /// });
+        /// ```
+        "warn",
+        [context] (value: Dynamic) => write("warn", &value, context),
+    }
+    function! {
+        module,
+        /// Writes an error into the record of the run, which goes on; to end it write `throw "why"`.
+        ///
+        /// * `value` (any): what to write
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     if event.data.door == () { log::error("an event without a door"); }
+        /// });
+        /// ```
+        "error",
+        [context] (value: Dynamic) => write("error", &value, context),
     }
     module
 }
@@ -24,6 +58,11 @@ pub(super) fn register(engine: &mut Engine) {
         let line = position.line().unwrap_or(0);
         add("debug", text, u32::try_from(line).unwrap_or(0));
     });
+}
+
+fn write(level: &str, value: &Dynamic, context: &NativeCallContext) -> Fallible<()> {
+    add(level, &value.to_string(), line(context));
+    Ok(())
 }
 
 /// Keeps a line; beyond the limit, one line says that there was more.

@@ -1,16 +1,20 @@
 //! What scripts can call. One file per module; each function finds its run in `current`.
 
 mod command;
+mod emit;
+mod function;
 mod http;
-mod later;
 mod library;
 mod log;
+mod options;
 mod register;
 mod secret;
 mod sheet;
 mod silence;
 mod state;
 mod tell;
+mod trigger;
+pub(crate) mod waits;
 
 use porchlight_core::diagnostic::nearest;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext, Position};
@@ -20,6 +24,12 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log"];
 
+/// Options that several functions have, for "the options of every …" in doc comments.
+pub(crate) const SHARED: &[(&str, &str)] = &[
+    ("every request", http::DOC),
+    ("every told action", tell::DOC),
+];
+
 /// Makes everything known to the engine, and disarms what Rhai itself brings.
 pub(crate) fn register(engine: &mut Engine) {
     crate::event::register(engine);
@@ -27,7 +37,8 @@ pub(crate) fn register(engine: &mut Engine) {
     silence::register(engine);
     secret::register(engine);
     library::register(engine);
-    later::register(engine);
+    waits::register(engine);
+    emit::register(engine);
     log::register(engine);
     for (name, module) in [
         ("http", http::module()),
@@ -97,22 +108,7 @@ pub(crate) fn line(context: &NativeCallContext) -> u32 {
     u32::try_from(line).unwrap_or(u32::MAX)
 }
 
-/// Adds a function to a module. A closure with typed parameters gives a `Fallible`; its error gets
-/// the place of the call, which Rhai leaves out of calls with `::`.
-macro_rules! function {
-    ($module:expr, $name:literal, |$($argument:ident: $kind:ty),*| $body:expr) => {
-        rhai::FuncRegistration::new($name).set_into_module(
-            &mut $module,
-            |context: rhai::NativeCallContext $(, $argument: $kind)*| {
-                // The closure lets the body use `?`.
-                #[allow(clippy::redundant_closure_call)]
-                let result = (|| $body)();
-                $crate::api::at(&context, result)
-            },
-        );
-    };
-}
-pub(crate) use function;
+pub(crate) use function::function;
 
 /// A module with nothing in it yet.
 pub(crate) fn empty() -> Module {

@@ -1,9 +1,10 @@
 //! What the top level of a script calls: `on(…)` and `setting(…)`; and `target(…)`.
 
-use super::{Fallible, duration, take, wrong};
+use super::trigger::{self, Wish, at_top_level, note};
+use super::{Fallible, wrong};
 use crate::convert::{self, Use};
-use crate::script::{FIELDS, Handler, Setting, Trigger};
-use crate::{current, explain, load};
+use crate::script::{Setting, Trigger};
+use crate::{current, load};
 use porchlight_core::Pattern;
 use porchlight_core::diagnostic::nearest;
 use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
@@ -42,20 +43,8 @@ pub(super) fn register(engine: &mut Engine) {
         });
 }
 
-/// Notes a mistake at the place of the call, so that the top level goes on and shows the others.
-pub(super) fn note(context: &NativeCallContext, message: String, help: &str) {
-    current::loading(|loading| {
-        let path = context.call_source().unwrap_or(&loading.script);
-        let place = explain::place(path, context.call_position());
-        let wrong = explain::diagnostic(&loading.sources, &place, message);
-        loading.diagnostics.push(wrong.with_help(help));
-    });
-}
-
 fn on(context: &NativeCallContext, pattern: &str, options: Map, function: FnPtr) -> Fallible<()> {
-    if current::loading(|_| ()).is_none() {
-        return wrong("`on` stands at the top level of a script, not inside a handler");
-    }
+    at_top_level("on")?;
     let title = format!("on({pattern:?})");
     let pattern = match Pattern::parse(pattern) {
         Ok(pattern) => pattern,
@@ -64,106 +53,19 @@ fn on(context: &NativeCallContext, pattern: &str, options: Map, function: FnPtr)
             return Ok(());
         }
     };
-    let Some(takes_event) = takes_event(context, &function) else {
-        note(
-            context,
-            format!("{title} needs a function of its file with one parameter, the event"),
-            "write `|event| { … }`",
-        );
-        return Ok(());
+    let wish = Wish {
+        of: "on",
+        title,
+        identity: &["on", pattern.as_str()],
+        pattern: Some(pattern.clone()),
+        trigger: Trigger::Event,
+        options,
+        own_options: &[],
+        parameter: "event",
+        function,
     };
-    let (filter, expires) = options_of(context, options);
-    current::loading(|loading| {
-        let path = context.call_source().unwrap_or(&loading.script).to_owned();
-        let own = path == loading.script;
-        loading.handlers.push(Handler {
-            number: loading.handlers.len(),
-            pattern,
-            trigger: Trigger::Event,
-            place: explain::place(&path, context.call_position()),
-            title,
-            function,
-            takes_event,
-            state: (!own).then(|| {
-                let mut state = context.global_runtime_state().clone();
-                state.level = 0;
-                state.scope_level = 0;
-                state
-            }),
-            filter,
-            expires,
-        });
-    });
+    trigger::register(context, wish);
     Ok(())
-}
-
-/// Whether the function has a parameter beside what it captured; `None` when it fits neither way.
-pub(super) fn takes_event(context: &NativeCallContext, function: &FnPtr) -> Option<bool> {
-    let has = |parameters: usize| {
-        context.iter_namespaces().any(|module| {
-            module
-                .get_script_fn(function.fn_name(), parameters)
-                .is_some()
-        })
-    };
-    let captured = function.curry().len();
-    if has(captured + 1) {
-        Some(true)
-    } else {
-        has(captured).then_some(false)
-    }
-}
-
-const OPTIONS: &[&str] = &["where", "expires"];
-
-type Options = (Vec<(String, Value)>, Option<std::time::Duration>);
-
-fn options_of(context: &NativeCallContext, mut options: Map) -> Options {
-    let mut filter = Vec::new();
-    match take(&mut options, "where").map(Dynamic::try_cast::<Map>) {
-        None => {}
-        Some(None) => note(
-            context,
-            "`where` is a map of fields and their values".to_owned(),
-            "write `where: #{ \"facts.camera\": \"porch\" }`",
-        ),
-        Some(Some(fields)) => {
-            for (path, wanted) in fields {
-                let head = path.split('.').next().unwrap_or_default();
-                if !FIELDS.contains(&head) {
-                    let near = nearest(head, FIELDS.iter().copied());
-                    let help = near.map_or_else(
-                        || format!("what the sender sent is under `data.{path}`"),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    note(context, format!("an event has no field `{head}`"), &help);
-                }
-                match convert::to_json(&wanted, Use::Plain) {
-                    Ok(wanted) => filter.push((path.to_string(), wanted)),
-                    Err(message) => note(context, message, ""),
-                }
-            }
-        }
-    }
-    let expires = match take(&mut options, "expires") {
-        None => None,
-        Some(value) => match duration(&value, "`expires`") {
-            Ok(expires) => Some(expires),
-            Err(wrong) => {
-                note(context, explain::mistake(&wrong, "").message, "");
-                None
-            }
-        },
-    };
-    for name in options.keys() {
-        let near = nearest(name, OPTIONS.iter().copied());
-        let help = near.map_or_else(
-            || format!("the options are {}", OPTIONS.join(" and ")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        note(context, format!("`on` has no option `{name}`"), &help);
-    }
-    (filter, expires)
 }
 
 fn setting(

@@ -9,41 +9,116 @@ use serde_json::{Value, json};
 
 pub(super) fn sheet() -> Module {
     let mut module = empty();
-    function!(module, "append", |file: &str, row: Dynamic| append(
-        file,
-        &row,
-        Map::new()
-    ));
-    function!(module, "append", |file: &str, row: Dynamic, o: Map| append(
-        file, &row, o
-    ));
-    function!(module, "read", |file: &str| {
-        tell::ask("sheet.read", &json!({ "file": checked(file)? }), None)
-    });
+    function! {
+        module,
+        /// Adds a row to a spreadsheet below `data/files`, once the run is stored.
+        ///
+        /// A file that isn't there is made. Numbers become numbers, a text is never a formula,
+        /// and what else is in an `.xlsx` file (charts, styles, other sheets) stays.
+        ///
+        /// * `file` (text): its name, which ends in `.csv` or `.xlsx`; folders are made
+        /// * `row` (list or map): the cells, or cells by the names of their columns: a new file gets these as its first row, in alphabetical order, and a later row may leave some out, but not add one
+        /// * `options` (map):
+        ///   * the options of every told action
+        ///
+        /// Fails when the name is no path inside `data/files` or ends otherwise.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     sheet::append("doors.csv", [event.time, event.data.door]);
+        ///     sheet::append("doors.xlsx", #{ "When": event.time, "Door": event.data.door });
+        /// });
+        /// ```
+        "append",
+        (file: &str, row: Dynamic) => append(file, &row, Map::new()),
+        (file: &str, row: Dynamic, options: Map) => append(file, &row, options),
+    }
+    function! {
+        module,
+        /// Reads a whole spreadsheet below `data/files` now.
+        ///
+        /// * `file` (text): its name, which ends in `.csv` or `.xlsx`
+        ///
+        /// Gives (map): `#{ rows }`, each row a list of cells; an empty cell is `()`
+        ///
+        /// Fails when the file isn't there, is too large or is no sheet.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     let guests = sheet::read("guests.csv").rows;
+        ///     if guests.some(|row| row[0] == event.data.door) { log::info("expected"); }
+        /// });
+        /// ```
+        "read",
+        (file: &str) => tell::ask("sheet.read", &json!({ "file": checked(file)? }), None),
+    }
     module
 }
 
 pub(super) fn file() -> Module {
     let mut module = empty();
-    function!(module, "save", |path: &str, content: Dynamic| save(
-        path,
-        &content,
-        Map::new()
-    ));
-    function!(module, "save", |path: &str, content: Dynamic, o: Map| save(
-        path, &content, o
-    ));
-    function!(module, "append", |path: &str, text: &str| add(
-        path,
-        text,
-        Map::new()
-    ));
-    function!(module, "append", |path: &str, text: &str, o: Map| add(
-        path, text, o
-    ));
-    function!(module, "read", |path: &str| {
-        tell::ask("file.read", &json!({ "path": checked(path)? }), None)
-    });
+    function! {
+        module,
+        /// Writes a file below `data/files`, once the run is stored; one of that name is replaced whole.
+        ///
+        /// * `path` (text): its name; folders are made
+        /// * `content` (text or Attachment): what to write
+        /// * `options` (map):
+        ///   * the options of every told action
+        ///
+        /// Fails when the name is no path inside `data/files`, or the content is neither.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     for picture in event.attachments {
+        ///         file::save(`pictures/${event.id}-${picture.name}.jpg`, picture);
+        ///     }
+        /// });
+        /// ```
+        "save",
+        (path: &str, content: Dynamic) => save(path, &content, Map::new()),
+        (path: &str, content: Dynamic, options: Map) => save(path, &content, options),
+    }
+    function! {
+        module,
+        /// Adds text to the end of a file below `data/files`, once the run is stored.
+        ///
+        /// * `path` (text): its name; file and folders are made
+        /// * `text` (text): what to add; a line ends in `\n`
+        /// * `options` (map):
+        ///   * the options of every told action
+        ///
+        /// Fails when the name is no path inside `data/files`.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     file::append("doors.log", `${event.time} ${event.data.door}\n`);
+        /// });
+        /// ```
+        "append",
+        (path: &str, text: &str) => add(path, text, Map::new()),
+        (path: &str, text: &str, options: Map) => add(path, text, options),
+    }
+    function! {
+        module,
+        /// Reads a text file below `data/files` now.
+        ///
+        /// * `path` (text): its name
+        ///
+        /// Gives (map): `#{ text }`
+        ///
+        /// Fails when the file isn't there, is too large or is no text.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     for name in file::read("guests.txt").text.split("\n") {
+        ///         if name == event.data.door { log::info("expected"); }
+        ///     }
+        /// });
+        /// ```
+        "read",
+        (path: &str) => tell::ask("file.read", &json!({ "path": checked(path)? }), None),
+    }
     module
 }
 

@@ -3,14 +3,12 @@
 //! It only notes the wish, as `on` does. Who watches the clock is the dispatcher; see
 //! [`Silence`] for how it knows a subscription again after a restart or an edit.
 
-use super::register::{note, takes_event};
-use super::{Fallible, duration, take, wrong};
-use crate::script::{Handler, Silence, Trigger};
-use crate::{current, explain};
+use super::trigger::{self, Wish, at_top_level, note};
+use super::{Fallible, duration, take};
+use crate::explain;
+use crate::script::{Silence, Trigger};
 use porchlight_core::Pattern;
-use porchlight_core::diagnostic::nearest;
 use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
-use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 pub(super) fn register(engine: &mut Engine) {
@@ -33,8 +31,6 @@ pub(super) fn register(engine: &mut Engine) {
         );
 }
 
-const OPTIONS: &[&str] = &["repeat"];
-
 fn on_silence(
     context: &NativeCallContext,
     pattern: &str,
@@ -42,9 +38,7 @@ fn on_silence(
     mut options: Map,
     function: FnPtr,
 ) -> Fallible<()> {
-    if current::loading(|_| ()).is_none() {
-        return wrong("`on_silence` stands at the top level of a script, not inside a handler");
-    }
+    at_top_level("on_silence")?;
     let text = after.to_string();
     let title = format!("on_silence({pattern:?}, {text:?})");
     let pattern = match Pattern::parse(pattern) {
@@ -59,62 +53,25 @@ fn on_silence(
         None => Some(None),
         Some(value) => length(context, &value, "`repeat`").map(Some),
     };
-    for name in options.keys() {
-        let near = nearest(name, OPTIONS.iter().copied());
-        let help = near.map_or_else(
-            || format!("its only option is {}", OPTIONS.join(" and ")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        note(
-            context,
-            format!("`on_silence` has no option `{name}`"),
-            &help,
-        );
-    }
-    let takes_event = takes_event(context, &function);
-    if takes_event.is_none() {
-        note(
-            context,
-            format!("{title} needs a function of its file with one parameter, the silence"),
-            "write `|silence| { … }`",
-        );
-    }
-    let (Some(pattern), Some(after), Some(repeat), Some(takes_event)) =
-        (pattern, after, repeat, takes_event)
-    else {
+    let (Some(pattern), Some(after), Some(repeat)) = (pattern, after, repeat) else {
         return Ok(());
     };
-    current::loading(|loading| {
-        let path = context.call_source().unwrap_or(&loading.script).to_owned();
-        let own = path == loading.script;
-        let equals = loading.handlers.iter().filter(|one| {
-            matches!(&one.trigger, Trigger::Silence(silence)
-                if one.pattern == pattern && silence.text == text)
-        });
-        let subscription = identify(pattern.as_str(), &text, equals.count());
-        loading.handlers.push(Handler {
-            number: loading.handlers.len(),
-            pattern,
-            trigger: Trigger::Silence(Silence {
-                after,
-                text,
-                repeat,
-                subscription,
-            }),
-            place: explain::place(&path, context.call_position()),
-            title,
-            function,
-            takes_event,
-            state: (!own).then(|| {
-                let mut state = context.global_runtime_state().clone();
-                state.level = 0;
-                state.scope_level = 0;
-                state
-            }),
-            filter: Vec::new(),
-            expires: None,
-        });
-    });
+    let wish = Wish {
+        of: "on_silence",
+        title,
+        identity: &["on_silence", pattern.as_str(), &text],
+        pattern: Some(pattern.clone()),
+        trigger: Trigger::Silence(Silence {
+            after,
+            text: text.clone(),
+            repeat,
+        }),
+        options,
+        own_options: &["repeat"],
+        parameter: "silence",
+        function,
+    };
+    trigger::register(context, wish);
     Ok(())
 }
 
@@ -132,16 +89,4 @@ fn length(context: &NativeCallContext, value: &Dynamic, what: &str) -> Option<Du
             None
         }
     }
-}
-
-/// What stays the same while other lines of the script are edited.
-fn identify(pattern: &str, duration: &str, ordinal: usize) -> String {
-    let mut digest = Sha256::new();
-    for part in [pattern, duration] {
-        digest.update((part.len() as u64).to_le_bytes());
-        digest.update(part.as_bytes());
-    }
-    digest.update((ordinal as u64).to_le_bytes());
-    let whole = hex::encode(digest.finalize());
-    whole.get(..16).unwrap_or(&whole).to_owned()
 }

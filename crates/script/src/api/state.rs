@@ -15,24 +15,90 @@ const MOST_WRITES: usize = 1_000;
 
 pub(super) fn module() -> Module {
     let mut module = empty();
-    function!(module, "get", |key: &str| get(key, Dynamic::UNIT));
-    function!(module, "get", |key: &str, default: Dynamic| get(
-        key, default
-    ));
-    function!(module, "set", |key: &str, value: Dynamic| set(key, value));
-    function!(module, "add", |key: &str, n: i64| add(key, n.into()));
-    function!(
+    function! {
         module,
+        /// Gives a value that an earlier run kept; a run sees its own changes at once.
+        ///
+        /// * `key` (text): its name, which all scripts share: `gate.open` rather than `open`
+        /// * `default` (any): what to give when nothing was kept; `()` when nothing is said
+        ///
+        /// Gives (any): the value
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     let before = state::get("door.last", "never");
+        ///     log::info(`the last time was ${before}`);
+        ///     state::set("door.last", event.time);
+        /// });
+        /// ```
+        "get",
+        (key: &str) => get(key, Dynamic::UNIT),
+        (key: &str, default: Dynamic) => get(key, default),
+    }
+    function! {
+        module,
+        /// Keeps a value, in the same commit as the run.
+        ///
+        /// * `key` (text): its name, at most 256 bytes
+        /// * `value` (any): numbers, texts, lists and maps of at most 256 KiB; no secrets and no attachments
+        ///
+        /// Fails when the value can't be kept.
+        ///
+        /// ```rhai
+        /// state::set("alarm", #{ on: true, since: now() });
+        /// ```
+        "set",
+        (key: &str, value: Dynamic) => set(key, value),
+    }
+    function! {
+        module,
+        /// Adds to a number that is kept, and gives the sum; it begins at 0.
+        ///
+        /// * `key` (text): its name
+        /// * `amount` (whole number or number): what to add; it may be negative
+        ///
+        /// Gives (whole number or number): the sum
+        ///
+        /// ```rhai
+        /// let visits = state::add("visits", 1);
+        /// if visits == 100 { log::info("a hundred visits"); }
+        /// ```
         "add",
-        |key: &str, n: f64| match Number::from_f64(n) {
-            Some(n) => add(key, n),
-            None => wrong(format!("{n} cannot be added to a state value")),
-        }
-    );
-    function!(module, "remove", |key: &str| write(key, StateOp::Remove)
-        .map(|_| ()));
-    rhai::FuncRegistration::new("keys").set_into_module(&mut module, || keys(""));
-    function!(module, "keys", |prefix: &str| keys(prefix));
+        (key: &str, amount: i64) => add(key, amount.into()),
+        (key: &str, amount: f64) => match Number::from_f64(amount) {
+            Some(amount) => add(key, amount),
+            None => wrong(format!("{amount} cannot be added to a state value")),
+        },
+    }
+    function! {
+        module,
+        /// Forgets a value.
+        ///
+        /// * `key` (text): its name; nothing happens when nothing was kept
+        ///
+        /// ```rhai
+        /// state::remove("alarm");
+        /// ```
+        "remove",
+        (key: &str) => write(key, StateOp::Remove).map(|_| ()),
+    }
+    function! {
+        module,
+        /// Gives the names of all values that are kept, in alphabetical order.
+        ///
+        /// * `prefix` (text): only names that begin like this
+        ///
+        /// Gives (list): the names
+        ///
+        /// ```rhai
+        /// for key in state::keys("visits.") {
+        ///     log::info(`${key}: ${state::get(key)}`);
+        /// }
+        /// ```
+        "keys",
+        () => keys(""),
+        (prefix: &str) => keys(prefix),
+    }
     module
 }
 

@@ -15,6 +15,15 @@ pub(super) const DAYS: Duration = Duration::from_secs(3 * 86_400);
 /// What every told action takes.
 pub(super) const OPTIONS: &[&str] = &["ttl", "retries", "key", "lane", "title"];
 
+/// The same as doc comments say it.
+pub(super) const DOC: &str = "
+* `ttl` (duration): how long it is worth doing; after that it is dead, not late. Requests have \"1h\" when nothing is said, rows, files and commands \"3d\"
+* `retries` (whole number): how often it is tried again, 0 to 100; 5 when nothing is said
+* `key` (text): the idempotency key, instead of one that the host makes
+* `lane` (text): actions of one lane are performed one after the other, in the order told; each target has its own when nothing is said
+* `title` (text): what people see in lists
+";
+
 /// The arguments of one action may take up this much.
 const LARGEST: usize = 1 << 20;
 

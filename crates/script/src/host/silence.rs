@@ -1,15 +1,13 @@
-//! The run of a handler that is told of a silence.
+//! A silence, as the handler of `on_silence` is told of it.
 //!
-//! Its handler text names the subscription, the beginning of the silence and how often that was
-//! told, so that the journal takes it once, and never mistakes it for a handler's run on the event.
+//! Its identity names the subscription, the beginning of the silence and how often that was told,
+//! so that the journal takes it once, and never mistakes it for a handler's run on the event.
 
-use super::{Host, Job, blank, skipped};
-use crate::Script;
-use crate::convert;
+use crate::Handler;
 use crate::script::Trigger;
 use porchlight_core::units::format_duration;
-use porchlight_core::{EventId, Run, Timestamp};
-use rhai::{Dynamic, Map};
+use porchlight_core::{EventId, Timestamp};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A silence that has lasted as long as a handler wanted to know.
@@ -27,63 +25,35 @@ pub struct Silent {
     pub late_by: Duration,
 }
 
-impl Host {
-    /// Runs a handler of `on_silence`. An unknown handler number gives a run that was skipped.
-    pub fn run_silence(
-        &self,
-        script: &Script,
-        handler: usize,
-        silent: &Silent,
-        now: Timestamp,
-    ) -> Run {
-        let mut run = Run {
-            event: if silent.last_is_kept { silent.last } else { 0 },
-            handler: handler.to_string(),
-            ..blank(script, now)
-        };
-        let Some(found) = script.handlers.get(handler) else {
-            return skipped(run, "unloaded");
-        };
-        let Trigger::Silence(silence) = &found.trigger else {
-            return skipped(run, "unloaded");
-        };
-        run.handler = format!("silence:{}:{}", silence.subscription, silent.since.0);
-        if silent.times > 1 {
-            run.handler += &format!(":{}", silent.times);
+impl Silent {
+    pub(super) fn identity(&self, handler: &Handler) -> (EventId, String) {
+        let mut text = format!("silence:{}:{}", handler.id, self.since.0);
+        if self.times > 1 {
+            text += &format!(":{}", self.times);
         }
-        run.place = found.place.clone();
-        run.title.clone_from(&found.title);
-        let Some(main) = script.files.get(&script.name) else {
-            return skipped(run, "unloaded");
+        (if self.last_is_kept { self.last } else { 0 }, text)
+    }
+
+    pub(super) fn argument(&self, handler: &Handler) -> Value {
+        let duration = match &handler.trigger {
+            Trigger::Silence(silence) => silence.text.as_str(),
+            _ => "",
         };
-        let last = match silent.last {
-            0 => Dynamic::UNIT,
-            id => Dynamic::from(i64::try_from(id).unwrap_or(i64::MAX)),
-        };
-        // Nobody wants to read how many microseconds a timer takes.
-        let late = match silent.late_by {
-            none if none < Duration::from_secs(1) => "0s".to_owned(),
-            late => format_duration(late),
-        };
-        let text = |text: String| Dynamic::from(rhai::ImmutableString::from(text));
-        let value = Map::from_iter([
-            ("pattern".into(), text(found.pattern.as_str().to_owned())),
-            ("since".into(), text(silent.since.to_rfc3339())),
-            ("duration".into(), text(silence.text.clone())),
-            ("last".into(), last),
-            ("late_by".into(), text(late)),
-        ]);
-        let job = Job {
-            state: found.state.as_ref().unwrap_or(&main.state),
-            function: convert::copy_function(&found.function),
-            arguments: if found.takes_event {
-                vec![Dynamic::from(value)]
-            } else {
-                Vec::new()
-            },
-            depth: 0,
-            file: found.place.path.clone(),
-        };
-        self.perform(script, run, job)
+        json!({
+            "pattern": handler.pattern.as_ref().map(|pattern| pattern.as_str()),
+            "since": self.since.to_rfc3339(),
+            "duration": duration,
+            "last": (self.last != 0).then_some(self.last),
+            "late_by": late(self.late_by),
+        })
+    }
+}
+
+/// How late something is, as people say it. Nobody wants to read how many microseconds a timer
+/// takes.
+pub(crate) fn late(by: Duration) -> String {
+    match by {
+        none if none < Duration::from_secs(1) => "0s".to_owned(),
+        late => format_duration(late),
     }
 }

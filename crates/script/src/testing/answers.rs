@@ -3,7 +3,7 @@
 //! The last answer that fits counts, so that a test can change its mind. An unanswered question is
 //! an error that names the line to add; the script may catch it, as it would an unreachable lamp.
 
-use crate::script::glob;
+use crate::filter::glob;
 use crate::world::Question;
 use porchlight_core::{ActionError, Retry};
 use serde_json::{Map, Value, json};

@@ -209,15 +209,17 @@ pub(super) fn end(trial: &mut Trial, skipped: bool, pattern: &str) -> Result<Val
     })
 }
 
-/// An open wait that fits: `"5m"` is when it falls due from now, any other text its title.
+/// An open wait that fits: `"5m"` is when it falls due from now, any other text its id or title.
 pub(super) fn wait(trial: &mut Trial, wanted: Option<&str>) -> Result<Value, Miss> {
     let now = trial.now();
     let waits: Vec<Value> = trial
         .world()?
         .waits()
+        .into_iter()
         .map(|wait| {
             json!({
                 "title": wait.title,
+                "id": wait.name,
                 "due": wait.due.to_rfc3339(),
                 "in": units::format_duration(wait.due.since(now)),
                 "in_ms": u64::try_from(wait.due.since(now).as_millis()).unwrap_or(u64::MAX),
@@ -229,7 +231,9 @@ pub(super) fn wait(trial: &mut Trial, wanted: Option<&str>) -> Result<Value, Mis
     let fits = |wait: &&Value| match (wanted, time) {
         (None, _) => true,
         (Some(_), Some(time)) => wait["in_ms"].as_u64().map(u128::from) == Some(time.as_millis()),
-        (Some(title), None) => text_matches(title, wait["title"].as_str().unwrap_or_default()),
+        (Some(name), None) => ["title", "id"]
+            .iter()
+            .any(|known| text_matches(name, wait[*known].as_str().unwrap_or_default())),
     };
     if let Some(found) = waits.iter().find(fits) {
         return Ok(found.clone());

@@ -3,7 +3,7 @@
 //! What a test does not mention may be anything; so an expectation says what matters and survives
 //! edits of the rest. In texts `*` stands for any characters.
 
-use crate::script::glob;
+use crate::filter::glob;
 use serde_json::Value;
 
 /// One field that is not as expected.

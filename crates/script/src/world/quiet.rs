@@ -3,6 +3,7 @@
 
 use crate::Script;
 use crate::host::silence::Silent;
+use crate::lane::Told;
 use crate::script::Trigger;
 use porchlight_core::{Event, EventId, Timestamp};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 struct Entry {
     script: usize,
     handler: usize,
+    id: String,
     pattern: porchlight_core::Pattern,
     after: Duration,
     repeat: Option<Duration>,
@@ -27,11 +29,14 @@ impl Quiet {
         let mut entries = Vec::new();
         for (index, script) in scripts.iter().enumerate() {
             for handler in &script.handlers {
-                if let Trigger::Silence(silence) = &handler.trigger {
+                if let Trigger::Silence(silence) = &handler.trigger
+                    && let Some(pattern) = &handler.pattern
+                {
                     entries.push(Entry {
                         script: index,
                         handler: handler.number,
-                        pattern: handler.pattern.clone(),
+                        id: handler.id.clone(),
+                        pattern: pattern.clone(),
                         after: silence.after,
                         repeat: silence.repeat,
                         since: start,
@@ -58,8 +63,8 @@ impl Quiet {
         self.0.iter().filter_map(Entry::due).min()
     }
 
-    /// The first that is due: script, handler, and what it is told.
-    pub(super) fn take(&mut self, now: Timestamp) -> Option<(usize, usize, Silent)> {
+    /// The first that is due: the script, and what it is told.
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<(usize, Told)> {
         let entry = self
             .0
             .iter_mut()
@@ -72,7 +77,12 @@ impl Quiet {
             times: entry.told,
             late_by: Duration::ZERO,
         };
-        Some((entry.script, entry.handler, silent))
+        let told = Told {
+            handler: entry.handler,
+            subscription: entry.id.clone(),
+            silent,
+        };
+        Some((entry.script, told))
     }
 }
 

@@ -340,3 +340,72 @@ fn silence_falls_when_the_clock_says_so() {
     );
     assert!(report.tests[1].failure.is_none(), "{report:#?}");
 }
+
+#[test]
+fn modes_waits_for_events_and_replaced_waits_are_those_of_the_host() {
+    let script = r#"
+    on("motion.*", #{ mode: "restart", key: "subject" }, |event| {
+        light::on("porch");
+        later("5m", || light::off("porch"));
+    });
+    on("door.open", #{ mode: "single" }, |event| {
+        wait_for("door.closed", #{ within: "2m" },
+            |closed| log::info("closed"),
+            || log::warn("left open"));
+    });
+    on("bell", #{ cooldown: "30s" }, |event| log::info("rings"));
+    "#;
+    let tests = r#"
+    test("a new motion starts the five minutes over", |home| {
+        home.send("motion.a", #{ subject: "hall" });
+        home.advance("4m");
+        home.send("motion.a", #{ subject: "hall" });
+        home.expect("light.on");
+        home.expect("light.on");
+        home.advance("4m 59s");
+        home.expect_nothing();
+        home.advance("1s");
+        home.expect("light.off");
+        home.expect_no_wait();
+    });
+    test("two places do not disturb each other", |home| {
+        home.send("motion.a", #{ subject: "hall" });
+        home.advance("1m");
+        home.send("motion.a", #{ subject: "yard" });
+        home.advance("4m");
+        home.expect("light.off");
+        home.expect_nothing("light.off");
+        home.expect_wait("1m");
+    });
+    test("the door is closed in time", |home| {
+        home.send("door.open");
+        home.send("door.open");
+        home.expect_skipped("mode: single");
+        home.advance("1m");
+        home.send("door.closed");
+        home.expect_log("closed");
+        home.advance("1h");
+        home.send("door.open");
+        home.expect_wait("2m");
+    });
+    test("the door is left open", |home| {
+        home.send("door.open");
+        home.advance("2m");
+        home.expect_log("left open");
+    });
+    test("the bell rests", |home| {
+        home.send("bell");
+        home.advance("29s");
+        home.send("bell");
+        home.expect_skipped("cooldown");
+        home.advance("1s");
+        home.send("bell");
+        home.expect_log("rings");
+        home.expect_log("rings");
+    });
+    "#;
+    let report = run_all(script, tests);
+    let wrong: Vec<String> = report.diagnostics().map(|one| one.render(false)).collect();
+    assert!(report.is_good(), "{}", wrong.concat());
+    assert_eq!(report.tests.len(), 5);
+}

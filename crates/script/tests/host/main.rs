@@ -5,7 +5,10 @@
 mod beside;
 mod handlers;
 mod hostile;
+mod house;
 mod library;
 mod loading;
+mod modes;
 mod silence;
 mod support;
+mod waits;

@@ -25,14 +25,8 @@ fn load(source: &str) -> Script {
 
 fn subscriptions(source: &str) -> Vec<String> {
     let script = load(source);
-    let silences = script
-        .handlers
-        .iter()
-        .map(|handler| match &handler.trigger {
-            Trigger::Silence(silence) => silence.subscription.clone(),
-            Trigger::Event => panic!("a handler of events"),
-        });
-    silences.collect()
+    let ids = script.handlers.iter().map(|handler| handler.id.clone());
+    ids.collect()
 }
 
 fn tell(source: &str, silent: Silent) -> Run {
@@ -40,7 +34,26 @@ fn tell(source: &str, silent: Silent) -> Run {
     on_big_stack(move || {
         let home = home(&[]);
         let script = home.host.load("gate.rhai", &source).unwrap();
-        home.host.run_silence(&script, 0, &silent, NOW)
+        let subscription = script.handlers.first().map(|handler| handler.id.clone());
+        let told = Told {
+            handler: 0,
+            subscription: subscription.unwrap_or_default(),
+            silent,
+        };
+        let mut past = Before::default();
+        if told.silent.last_is_kept {
+            let last = event("camera.motion", serde_json::json!({}));
+            past.events.insert(last.id, last);
+        }
+        let job = Job {
+            script: Some(std::sync::Arc::new(script)),
+            event: None,
+            work: Work::Silence(told),
+        };
+        let mut runs = Vec::new();
+        let report = &mut |finished: Finished| runs.push(finished.run);
+        Lane::default().perform(&home.host, &mut past, job, report);
+        runs.remove(0)
     })
 }
 

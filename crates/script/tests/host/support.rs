@@ -164,3 +164,21 @@ pub fn mistakes(files: &[(&str, &str)], source: &str) -> Vec<Diagnostic> {
         }
     })
 }
+
+/// What happened before, as a lane asks for it.
+#[derive(Default)]
+pub struct Before {
+    pub versions: Vec<Arc<Script>>,
+    pub events: std::collections::HashMap<u64, Arc<Event>>,
+}
+
+impl Past for Before {
+    fn version(&mut self, _: &str, hash: &str) -> Result<Arc<Script>, String> {
+        let found = self.versions.iter().find(|script| script.hash == hash);
+        found.cloned().ok_or_else(|| "no such version".to_owned())
+    }
+
+    fn event(&mut self, id: u64) -> Result<Option<Arc<Event>>, String> {
+        Ok(self.events.get(&id).cloned())
+    }
+}

@@ -1,0 +1,184 @@
+//! The open waits of all scripts: which fall due next, and which an event ends. The truth is in the
+//! journal; this is what the dispatcher and a rehearsal look at.
+//!
+//! A wait costs nothing while it waits: the next to fall due is the first of an ordered map, and an
+//! event finds the waits for its type through an index.
+
+use crate::filter;
+use porchlight_core::{Event, OnGap, OnReload, Pattern, Timestamp, Wait, WaitId, WaitKind};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+/// The open waits.
+#[derive(Default)]
+pub struct Agenda {
+    waits: HashMap<WaitId, Wait>,
+    by_due: BTreeSet<(Timestamp, WaitId)>,
+    /// Those for an event, by its whole type where the pattern is one.
+    by_type: HashMap<String, BTreeSet<WaitId>>,
+    /// Those for an event whose pattern has a `*`.
+    by_pattern: BTreeMap<WaitId, Pattern>,
+}
+
+/// What a start does to the waits that were open when the host went down.
+#[derive(Default)]
+pub struct Gap {
+    /// They don't run; see [`OnGap::Drop`].
+    pub dropped: Vec<Wait>,
+    /// They fall due at another moment now; see [`OnGap::Resume`].
+    pub moved: Vec<(WaitId, Timestamp)>,
+}
+
+impl Agenda {
+    /// How many waits are open.
+    pub fn len(&self) -> usize {
+        self.waits.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.waits.is_empty()
+    }
+
+    /// The open waits of one script.
+    pub fn of_script<'a>(&'a self, script: &'a str) -> impl Iterator<Item = &'a Wait> {
+        self.waits
+            .values()
+            .filter(move |wait| wait.script == script)
+    }
+
+    /// Whether some wait does not count the time that the host is down, so that the host must leave
+    /// a sign of life.
+    pub fn counts_uptime(&self) -> bool {
+        self.waits.values().any(|wait| wait.on_gap == OnGap::Resume)
+    }
+
+    /// Adds a wait.
+    pub fn add(&mut self, wait: Wait) {
+        if let WaitKind::Event { pattern, .. } = &wait.kind
+            && let Ok(parsed) = Pattern::parse(pattern)
+        {
+            if parsed.is_literal() {
+                self.by_type
+                    .entry(pattern.clone())
+                    .or_default()
+                    .insert(wait.id);
+            } else {
+                self.by_pattern.insert(wait.id, parsed);
+            }
+        }
+        self.by_due.insert((wait.due, wait.id));
+        self.waits.insert(wait.id, wait);
+    }
+
+    /// Takes a wait out.
+    pub fn remove(&mut self, id: WaitId) -> Option<Wait> {
+        let wait = self.waits.remove(&id)?;
+        self.by_due.remove(&(wait.due, id));
+        if let WaitKind::Event { pattern, .. } = &wait.kind {
+            self.by_pattern.remove(&id);
+            if let Some(ids) = self.by_type.get_mut(pattern) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    self.by_type.remove(pattern);
+                }
+            }
+        }
+        Some(wait)
+    }
+
+    /// The moment at which the next wait falls due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.by_due.first().map(|(due, _)| *due)
+    }
+
+    /// Takes out all that have fallen due, in the order in which they did.
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<Wait> {
+        let mut due = Vec::new();
+        while let Some((at, id)) = self.by_due.first().copied()
+            && at <= now
+        {
+            due.extend(self.remove(id));
+        }
+        due
+    }
+
+    /// Takes out all that waited for this event, in the order in which they were begun. An event
+    /// that had arrived before a wait was begun does not end it.
+    pub fn take_matching(&mut self, event: &Event) -> Vec<Wait> {
+        let literal = self.by_type.get(&event.kind).into_iter().flatten().copied();
+        let patterns = self.by_pattern.iter();
+        let patterns = patterns
+            .filter(|(_, pattern)| pattern.matches(&event.kind))
+            .map(|(id, _)| *id);
+        let candidates: BTreeSet<WaitId> = literal.chain(patterns).collect();
+        let ends = |id: &WaitId| {
+            let Some(wait) = self.waits.get(id) else {
+                return false;
+            };
+            let WaitKind::Event { filter, .. } = &wait.kind else {
+                return false;
+            };
+            // The event of the run that began the wait may match itself.
+            event.id != wait.event && event.received >= wait.began && filter::passes(filter, event)
+        };
+        let ended: Vec<WaitId> = candidates.into_iter().filter(ends).collect();
+        ended.into_iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// Takes out the waits of a script that end when another version of it goes live.
+    pub fn take_reloaded(&mut self, script: &str, hash: &str) -> Vec<Wait> {
+        let ends = |wait: &&Wait| {
+            wait.script == script && wait.script_hash != hash && wait.on_reload == OnReload::Cancel
+        };
+        let mut ended: Vec<WaitId> = self.waits.values().filter(ends).map(|w| w.id).collect();
+        ended.sort_unstable();
+        ended.into_iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// Moves all waits, because the clock was set: they count elapsed time. Gives what moved.
+    pub fn shift(&mut self, forward: bool, by: Duration) -> Vec<(WaitId, Timestamp)> {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let by = if forward { by } else { -by };
+        let ids: Vec<WaitId> = self.waits.keys().copied().collect();
+        let mut moved = Vec::with_capacity(ids.len());
+        for id in ids {
+            moved.extend(self.move_by(id, by));
+        }
+        moved
+    }
+
+    fn move_by(&mut self, id: WaitId, by: i64) -> Option<(WaitId, Timestamp)> {
+        let wait = self.waits.get_mut(&id)?;
+        self.by_due.remove(&(wait.due, id));
+        wait.content.due = Timestamp(wait.due.0.saturating_add(by));
+        self.by_due.insert((wait.due, id));
+        Some((id, wait.due))
+    }
+
+    /// After a start: what fell due while the host was down. `alive` is the last moment at which it
+    /// is known to have run; without one the gap is taken to have begun when the wait fell due.
+    pub fn resume(&mut self, alive: Option<Timestamp>, now: Timestamp) -> Gap {
+        let mut gap = Gap::default();
+        let mut ids: Vec<WaitId> = self.waits.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            let Some(wait) = self.waits.get(&id) else {
+                continue;
+            };
+            match wait.on_gap {
+                OnGap::Drop if wait.due < now => gap.dropped.extend(self.remove(id)),
+                OnGap::Resume => {
+                    let since = alive.unwrap_or(wait.due).max(wait.began);
+                    let down = i64::try_from(now.since(since).as_millis()).unwrap_or(i64::MAX);
+                    gap.moved.extend(self.move_by(id, down));
+                }
+                OnGap::Drop | OnGap::Fire => {}
+            }
+        }
+        gap
+    }
+}
+
+#[cfg(test)]
+mod tests;

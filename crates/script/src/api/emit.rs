@@ -1,0 +1,70 @@
+//! `emit` and `now`: a new event for other scripts, and the only clock.
+
+use super::{Fallible, wrong};
+use crate::convert::{self, Use};
+use crate::current;
+use porchlight_core::{NewEvent, Proof};
+use rhai::{Dynamic, Engine, Map};
+use serde_json::json;
+
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_fn("emit", |kind: &str| emit(kind, Dynamic::from(Map::new())))
+        .register_fn("emit", emit)
+        .register_fn("now", || clock().map(|now| now.to_rfc3339()))
+        .register_fn("now_ms", || clock().map(|now| now.as_millis()));
+}
+
+fn clock() -> Fallible<porchlight_core::Timestamp> {
+    match current::config() {
+        Some(config) => Ok((config.clock)()),
+        None => wrong("there is no clock here"),
+    }
+}
+
+fn emit(kind: &str, data: Dynamic) -> Fallible<()> {
+    let plain = porchlight_core::Pattern::parse(kind).or_else(wrong)?;
+    if !plain.is_literal() {
+        return wrong(format!("{kind:?} is a pattern; an event has one type"));
+    }
+    let data = convert::to_json(&data, Use::Plain).or_else(wrong)?;
+    let emitted = current::running(|running| {
+        let limits = &running.config.limits;
+        let depth = running.depth + 1;
+        if depth > limits.emit_depth {
+            return wrong(format!(
+                "{} events already led to each other; does the script answer its own events?",
+                running.depth
+            ));
+        }
+        if running.emitted.len() >= limits.emitted {
+            let message = format!("more than {} events emitted in one run", limits.emitted);
+            running.exceeded = Some(message.clone());
+            return wrong(message);
+        }
+        let scheme = "emit".to_owned();
+        running.emitted.push(NewEvent {
+            source: format!("script:{}", running.script.stem()),
+            kind: kind.to_owned(),
+            subject: None,
+            time: running.now.to_rfc3339(),
+            dedup_key: format!("emit:{}:{}", running.label, running.emitted.len()),
+            data: data.to_string().into(),
+            facts: json!({}),
+            received: running.now,
+            peer: String::new(),
+            headers: Vec::new(),
+            query: String::new(),
+            verified: Proof {
+                scheme,
+                body: true,
+                ..Proof::default()
+            },
+            attachments: Vec::new(),
+            redelivered: false,
+            depth,
+        });
+        Ok(())
+    });
+    emitted.unwrap_or_else(|| wrong("`emit` belongs into a handler: `on(…)`"))
+}

@@ -1,0 +1,363 @@
+//! `later`, `job`, `wait_for` and `cancel`: what a run leaves for another time.
+//!
+//! Each is a row that is committed with the run. A wait has a name that is unique in its script,
+//! the script's own (`#{ id: "hall" }`) or an automatic one; beginning another of the same name
+//! takes the place of the first, and `cancel` works from any run of the script.
+
+use super::options::attempts_of;
+use super::{Fallible, duration, line, nothing_left, take, wrong};
+use crate::convert::{self, Use};
+use crate::current::{self, Running};
+use crate::filter::{FIELDS, Filter};
+use crate::options::Attempts;
+use porchlight_core::diagnostic::nearest;
+use porchlight_core::{NewWait, OnGap, OnReload, Pattern, WaitKind};
+use rhai::{Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
+use serde_json::Value;
+use std::time::Duration;
+
+/// A wait that a run began: what `later` gives back.
+#[derive(Clone)]
+pub(super) struct Handle(ImmutableString);
+
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Handle>("Wait")
+        .register_get("id", |handle: &mut Handle| handle.0.clone())
+        .register_fn("to_string", |handle: &mut Handle| handle.0.clone())
+        .register_fn("to_debug", |handle: &mut Handle| {
+            format!("wait {:?}", handle.0)
+        })
+        .register_fn("cancel", |handle: Handle| cancel(&handle.0))
+        .register_fn("cancel", |id: &str| cancel(id));
+    engine
+        .register_fn(
+            "later",
+            |c: NativeCallContext, delay: Dynamic, function: FnPtr| {
+                later(&c, &delay, Map::new(), &function)
+            },
+        )
+        .register_fn(
+            "later",
+            |c: NativeCallContext, delay: Dynamic, options: Map, function: FnPtr| {
+                later(&c, &delay, options, &function)
+            },
+        )
+        .register_fn("job", |c: NativeCallContext, function: FnPtr| {
+            job(&c, Map::new(), &function)
+        })
+        .register_fn("job", |c: NativeCallContext, options: Map, f: FnPtr| {
+            job(&c, options, &f)
+        })
+        .register_fn(
+            "wait_for",
+            |c: NativeCallContext, pattern: &str, options: Map, on_event: FnPtr| {
+                wait_for(&c, pattern, options, &on_event, None)
+            },
+        )
+        .register_fn(
+            "wait_for",
+            |c: NativeCallContext, pattern: &str, options: Map, on_event: FnPtr, late: FnPtr| {
+                wait_for(&c, pattern, options, &on_event, Some(&late))
+            },
+        );
+}
+
+fn later(
+    context: &NativeCallContext,
+    delay: &Dynamic,
+    mut options: Map,
+    function: &FnPtr,
+) -> Fallible<Handle> {
+    let delay_text = delay.to_string();
+    let delay = duration(delay, "the delay of `later`")?;
+    let common = Common::take(&mut options)?;
+    nothing_left(&options, "later", COMMON)?;
+    begin(context, "later", |running| {
+        let called = Called::find(context, running, "later", function, "wait")?;
+        Ok(NewWait {
+            function: called.function,
+            arguments: called.arguments,
+            title: format!("later({delay_text:?})"),
+            ..common.wait(running, delay)
+        })
+    })
+}
+
+fn job(context: &NativeCallContext, mut options: Map, function: &FnPtr) -> Fallible<Handle> {
+    let common = Common::take(&mut options)?;
+    let mut attempts = Attempts::default();
+    attempts_of(&mut options, &mut attempts).or_else(wrong)?;
+    begin(context, "job", |running| {
+        let called = Called::find(context, running, "job", function, "wait")?;
+        Ok(NewWait {
+            kind: job_kind(attempts),
+            function: called.function,
+            arguments: called.arguments,
+            title: "job()".to_owned(),
+            ..common.wait(running, Duration::ZERO)
+        })
+    })
+}
+
+/// The first attempt of a job.
+pub(crate) fn job_kind(attempts: Attempts) -> WaitKind {
+    WaitKind::Job {
+        attempt: 0,
+        retries: attempts.retries,
+        backoff_ms: u64::try_from(attempts.backoff.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+fn wait_for(
+    context: &NativeCallContext,
+    pattern: &str,
+    mut options: Map,
+    on_event: &FnPtr,
+    on_timeout: Option<&FnPtr>,
+) -> Fallible<Handle> {
+    let parsed = Pattern::parse(pattern).or_else(wrong)?;
+    let Some(within) = take(&mut options, "within") else {
+        return wrong(
+            "`wait_for` needs to know for how long: `wait_for(\"door.opened\", #{ within: \"2m\" }, |event| …)`",
+        );
+    };
+    let within = duration(&within, "`within`")?;
+    let filter = filter(&mut options)?;
+    let common = Common::take(&mut options)?;
+    let known: Vec<&str> = ["within", "where"].iter().chain(COMMON).copied().collect();
+    nothing_left(&options, "wait_for", &known)?;
+    begin(context, "wait_for", |running| {
+        let called = Called::find(context, running, "wait_for", on_event, "event")?;
+        let late = match on_timeout {
+            Some(function) => Called::find(context, running, "wait_for", function, "wait")?,
+            None => Called::default(),
+        };
+        Ok(NewWait {
+            kind: WaitKind::Event {
+                pattern: parsed.as_str().to_owned(),
+                filter,
+                function: called.function,
+                arguments: called.arguments,
+            },
+            function: late.function,
+            arguments: late.arguments,
+            title: format!("wait_for({pattern:?})"),
+            ..common.wait(running, within)
+        })
+    })
+}
+
+fn filter(options: &mut Map) -> Fallible<Filter> {
+    let Some(value) = take(options, "where") else {
+        return Ok(Filter::new());
+    };
+    let Some(fields) = value.try_cast::<Map>() else {
+        return wrong("`where` is a map of fields and their values");
+    };
+    let mut filter = Filter::new();
+    for (path, wanted) in fields {
+        let head = path.split('.').next().unwrap_or_default();
+        if !FIELDS.contains(&head) {
+            let near = nearest(head, FIELDS.iter().copied());
+            return wrong(match near {
+                Some(near) => format!("an event has no field `{head}`; did you mean `{near}`?"),
+                None => format!("an event has no field `{head}`; write `data.{path}`"),
+            });
+        }
+        let wanted = convert::to_json(&wanted, Use::Plain).or_else(wrong)?;
+        filter.push((path.to_string(), wanted));
+    }
+    Ok(filter)
+}
+
+/// The options of all waits.
+const COMMON: &[&str] = &["id", "on_gap", "on_reload"];
+
+struct Common {
+    id: Option<String>,
+    on_gap: OnGap,
+    on_reload: OnReload,
+}
+
+impl Common {
+    fn take(options: &mut Map) -> Fallible<Self> {
+        let id = match take(options, "id").map(Dynamic::into_string) {
+            None => None,
+            Some(Ok(id)) if !id.is_empty() && id.len() <= 128 && !id.contains('#') => Some(id),
+            Some(_) => return wrong("`id` is a text of 1 to 128 bytes without `#`"),
+        };
+        let on_gap = word(options, "on_gap", ON_GAP)?;
+        let on_reload = word(options, "on_reload", ON_RELOAD)?;
+        Ok(Self {
+            id,
+            on_gap,
+            on_reload,
+        })
+    }
+
+    fn wait(self, running: &Running, delay: Duration) -> NewWait {
+        let automatic = || format!("{}#{}", running.label, running.waits.len());
+        let due = running.now.after(delay);
+        let until = running.chain.until;
+        NewWait {
+            name: self.id.unwrap_or_else(automatic),
+            chain: running.chain.clone(),
+            began: running.now,
+            due: until.map_or(due, |until| due.min(until)),
+            cut_off: until.is_some_and(|until| due > until),
+            on_gap: self.on_gap,
+            on_reload: self.on_reload,
+            script: running.script.name.clone(),
+            script_hash: running.script.hash.clone(),
+            event: running.event,
+            depth: running.depth,
+            origin: running.label.clone(),
+            ..NewWait::default()
+        }
+    }
+}
+
+/// The meaning of one of some words; the default's without the option.
+fn word<T: Copy + Default>(options: &mut Map, name: &str, words: &[(&str, T)]) -> Fallible<T> {
+    let Some(value) = take(options, name) else {
+        return Ok(T::default());
+    };
+    let text = value.to_string();
+    if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
+        return Ok(*meaning);
+    }
+    let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    wrong(match nearest(&text, all.iter().copied()) {
+        Some(near) => format!("`{name}` is {text:?}; did you mean {near:?}?"),
+        None => format!("`{name}` is {text:?}; it is one of {}", all.join(", ")),
+    })
+}
+
+const ON_GAP: &[(&str, OnGap)] = &[
+    ("fire", OnGap::Fire),
+    ("resume", OnGap::Resume),
+    ("drop", OnGap::Drop),
+];
+
+const ON_RELOAD: &[(&str, OnReload)] = &[
+    ("finish", OnReload::Finish),
+    ("cancel", OnReload::Cancel),
+    ("migrate", OnReload::Migrate),
+];
+
+/// A function as a wait keeps it.
+#[derive(Default)]
+struct Called {
+    function: String,
+    arguments: Vec<Value>,
+}
+
+impl Called {
+    /// Finds the function in the files of the script; it may have one parameter of its own.
+    fn find(
+        context: &NativeCallContext,
+        running: &Running,
+        of: &str,
+        function: &FnPtr,
+        parameter: &str,
+    ) -> Fallible<Self> {
+        let arguments = function
+            .curry()
+            .iter()
+            .map(|value| convert::to_json(value, Use::Wait))
+            .collect::<Result<Vec<_>, _>>();
+        let arguments = match arguments {
+            Ok(arguments) => arguments,
+            Err(message) => {
+                return wrong(format!("`{of}` keeps what its function uses: {message}"));
+            }
+        };
+        let captured = arguments.len();
+        let file = file_of(context, running, function.fn_name(), captured)
+            .or_else(|| file_of(context, running, function.fn_name(), captured + 1));
+        match file {
+            Some(file) => Ok(Self {
+                function: format!("{file}#{}", function.fn_name()),
+                arguments,
+            }),
+            None => wrong(format!(
+                "`{of}` needs a function of this script, `|| …` or `|{parameter}| …`, not `{}`",
+                function.fn_name()
+            )),
+        }
+    }
+}
+
+/// The file in which a function stands: that of the caller, the script, or a library.
+fn file_of(
+    context: &NativeCallContext,
+    running: &Running,
+    name: &str,
+    parameters: usize,
+) -> Option<String> {
+    let script = &running.script;
+    let near = [context.call_source().unwrap_or_default(), &script.name];
+    let all = script.files.keys().map(String::as_str);
+    near.into_iter()
+        .chain(all)
+        .find(|path| script.function(path, name, parameters).is_some())
+        .map(str::to_owned)
+}
+
+/// Puts a wait on the run's list.
+fn begin(
+    context: &NativeCallContext,
+    of: &str,
+    make: impl FnOnce(&Running) -> Fallible<NewWait>,
+) -> Fallible<Handle> {
+    let begun = current::running(|running| {
+        let most = running.config.limits.waits;
+        if running.waits.len() >= most {
+            let message = format!("more than {most} waits in one run");
+            running.exceeded = Some(message.clone());
+            return wrong(message);
+        }
+        let most = running.config.limits.waits_outstanding;
+        if running.open.len() + running.waits.len() >= most {
+            return wrong(format!(
+                "{most} waits of this script are open already; cancel some, or give them an `id` so that a new one takes the place of the old"
+            ));
+        }
+        let mut wait = make(running)?;
+        wait.line = line(context);
+        // Only one of a name is open; the journal sees to those of earlier runs.
+        for earlier in &mut running.waits {
+            if earlier.as_ref().is_some_and(|one| one.name == wait.name) {
+                *earlier = None;
+            }
+        }
+        let handle = Handle(wait.name.as_str().into());
+        running.waits.push(Some(wait));
+        Ok(handle)
+    });
+    begun.unwrap_or_else(|| {
+        wrong(format!(
+            "`{of}` belongs into a handler, not to the top level of a script"
+        ))
+    })
+}
+
+/// Cancels a wait of this script; true when there was one.
+fn cancel(id: &str) -> bool {
+    let cancelled = current::running(|running| {
+        let mut found = false;
+        for wait in &mut running.waits {
+            if wait.as_ref().is_some_and(|wait| wait.name == id) {
+                *wait = None;
+                found = true;
+            }
+        }
+        if running.open.contains(id) && !running.cancelled.iter().any(|one| one == id) {
+            running.cancelled.push(id.to_owned());
+            found = true;
+        }
+        found
+    });
+    cancelled.unwrap_or(false)
+}

@@ -1,0 +1,129 @@
+//! `where`: fields of an event and what they must be, looked at before any script runs.
+
+use porchlight_core::Event;
+use serde_json::Value;
+
+/// Fields by dotted path (`facts.camera`), and what each must be.
+pub type Filter = Vec<(String, Value)>;
+
+/// Whether an event has all the fields that a filter wants.
+pub(crate) fn passes(filter: &[(String, Value)], event: &Event) -> bool {
+    // Parsed at most once, and only when a filter looks into the body.
+    let mut data: Option<Value> = None;
+    filter.iter().all(|(path, wanted)| {
+        let found = field(event, &mut data, path);
+        accepts(wanted, found.as_ref().unwrap_or(&Value::Null))
+    })
+}
+
+/// The text of one field of an event, for a `key`; empty when it is not there.
+pub(crate) fn text(event: &Event, path: &str) -> String {
+    match field(event, &mut None, path) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The field of an event under a dotted path: `facts.camera`, `data.items.0.id`, `subject`.
+fn field(event: &Event, data: &mut Option<Value>, path: &str) -> Option<Value> {
+    let (head, rest) = path.split_once('.').unwrap_or((path, ""));
+    let walk = |root: &Value| {
+        let mut parts = rest.split('.').filter(|part| !part.is_empty());
+        parts.try_fold(root.clone(), |value, part| match &value {
+            Value::Object(members) => members.get(part).cloned(),
+            Value::Array(items) => items.get(part.parse::<usize>().ok()?).cloned(),
+            _ => None,
+        })
+    };
+    match head {
+        "id" => Some(event.id.into()),
+        "source" => Some(event.source.clone().into()),
+        "type" => Some(event.kind.clone().into()),
+        "subject" => event.subject.clone().map(Value::from),
+        "time" => Some(event.time.clone().into()),
+        "peer" => Some(event.peer.clone().into()),
+        "query" => Some(event.query.clone().into()),
+        "redelivered" => Some(event.redelivered.into()),
+        "facts" => walk(&event.facts),
+        "headers" => {
+            let mut headers = event.headers.iter();
+            let found = headers.find(|(name, _)| name.eq_ignore_ascii_case(rest))?;
+            Some(found.1.clone().into())
+        }
+        "data" => walk(data.get_or_insert_with(|| {
+            let text = std::str::from_utf8(&event.data).unwrap_or_default();
+            porchlight_core::json::parse(text).unwrap_or(Value::Null)
+        })),
+        _ => None,
+    }
+}
+
+/// The first parts of a path that `where` can look up.
+pub(crate) const FIELDS: &[&str] = &[
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "peer",
+    "query",
+    "redelivered",
+    "facts",
+    "headers",
+    "data",
+];
+
+/// Whether a field has the wanted value: one of a list, a text with `*`, or the same value.
+/// A field that is itself a list is right when one of its items is.
+fn accepts(wanted: &Value, found: &Value) -> bool {
+    match (wanted, found) {
+        (Value::Array(any), _) => any.iter().any(|one| accepts(one, found)),
+        (_, Value::Array(items)) => items.iter().any(|item| accepts(wanted, item)),
+        (Value::String(pattern), Value::String(text)) if pattern.contains('*') => {
+            glob(pattern.as_bytes(), text.as_bytes())
+        }
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        _ => wanted == found,
+    }
+}
+
+/// `*` stands for any characters, also dots and none. Greedy with one point of return.
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut again = None;
+    while t < text.len() {
+        if pattern.get(p) == Some(&b'*') {
+            p += 1;
+            again = Some((p, t));
+        } else if pattern.get(p) == Some(&text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((after, from)) = again {
+            again = Some((after, from + 1));
+            p = after;
+            t = from + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn where_accepts_values_lists_and_patterns() {
+        assert!(accepts(&json!("front"), &json!("front")));
+        assert!(accepts(&json!(["a", "b*"]), &json!("back")));
+        assert!(!accepts(&json!(["a", "b*"]), &json!("c")));
+        assert!(accepts(&json!("person"), &json!(["car", "person"])));
+        assert!(accepts(&json!(1), &json!(1.0)));
+        assert!(accepts(&json!("*.lan"), &json!("cam.house.lan")));
+        assert!(!accepts(&json!("x"), &Value::Null));
+        assert!(accepts(&Value::Null, &Value::Null));
+    }
+}

@@ -1,0 +1,100 @@
+//! What calls a handler, and what the handler is told of it.
+//!
+//! A cause also says what the run is known by: event, script and a text. The journal takes no second
+//! run of the same identity, which is what keeps one from happening twice after a crash.
+
+use super::Host;
+use super::silence::Silent;
+use crate::convert::{self, Use};
+use crate::event::ScriptEvent;
+use crate::options::Key;
+use crate::{Handler, Script, filter};
+use porchlight_core::{Event, EventId, Run, Timestamp};
+use rhai::Dynamic;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What calls a handler.
+pub(crate) enum Cause<'a> {
+    /// An event whose type it wants.
+    Event(&'a Arc<Event>),
+    /// That none came for a while.
+    Silence(&'a Silent),
+}
+
+impl Cause<'_> {
+    /// The event that the run belongs to, and the text that tells it from the event's others.
+    pub(crate) fn identity(&self, handler: &Handler) -> (EventId, String) {
+        match self {
+            Self::Event(event) => (event.id, handler.id.clone()),
+            Self::Silence(silent) => silent.identity(handler),
+        }
+    }
+
+    /// What the chain of the run is known by.
+    pub(crate) fn chain(&self, script: &Script, handler: &Handler) -> String {
+        let (event, text) = self.identity(handler);
+        format!("{event}/{}/{text}", script.name)
+    }
+
+    /// How many emitted events lie behind it.
+    pub(super) fn depth(&self) -> u32 {
+        match self {
+            Self::Event(event) => event.depth,
+            Self::Silence(_) => 0,
+        }
+    }
+
+    /// The handler's argument.
+    pub(super) fn argument(&self, host: &Host, handler: &Handler) -> Dynamic {
+        match self {
+            Self::Event(event) => Dynamic::from(ScriptEvent(host.view(event))),
+            Self::Silence(silent) => convert::to_dynamic(silent.argument(handler)),
+        }
+    }
+
+    /// The argument as a wait keeps it.
+    pub(super) fn kept(&self, handler: &Handler) -> Value {
+        match self {
+            Self::Event(_) => json!({ convert::EVENT: true }),
+            Self::Silence(silent) => silent.argument(handler),
+        }
+    }
+}
+
+impl Host {
+    /// The value of a handler's `key`, as text.
+    ///
+    /// # Errors
+    /// The failed run, when the function made a mistake.
+    pub(crate) fn key(
+        &self,
+        script: &Script,
+        handler: &Handler,
+        key: &Key,
+        cause: &Cause<'_>,
+        now: Timestamp,
+    ) -> Result<String, Box<Run>> {
+        let function = match (key, cause) {
+            (Key::Path(path), Cause::Event(event)) => return Ok(filter::text(event, path)),
+            (Key::Path(_), _) => return Ok(String::new()),
+            (Key::Function(function), _) => function,
+        };
+        let (run, value) = self.evaluate(script, handler, cause, function, now);
+        let Some(value) = value else {
+            return Err(Box::new(run));
+        };
+        match convert::to_json(&value, Use::Plain) {
+            Ok(Value::Null) => Ok(String::new()),
+            Ok(Value::String(text)) => Ok(text),
+            Ok(other) => Ok(other.to_string()),
+            Err(message) => Err(Box::new(Run {
+                outcome: porchlight_core::Outcome::Error {
+                    message: format!("`key` gave something that is no key: {message}"),
+                    place: run.place.clone(),
+                },
+                ..run
+            })),
+        }
+    }
+}

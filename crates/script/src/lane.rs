@@ -1,0 +1,389 @@
+//! One script at work: what is admitted, what is queued, what is active, and what still waits.
+//!
+//! A script is one lane: its runs happen one after the other. So whatever decides whether a handler
+//! may run lives here, is touched by one thread at a time, and needs no lock; the dispatcher hands
+//! the lane to a worker together with its jobs. The rehearsal uses the very same lane with a clock
+//! of its own, which is what makes a test exact.
+//!
+//! Nothing here is remembered by itself: active chains come back from the open waits in the
+//! journal, queued events are still unfinished there, cooldowns are hidden state values.
+
+mod cooldown;
+mod open;
+mod tracks;
+
+pub(crate) use open::OpenWaits;
+
+use crate::host::cause::Cause;
+use crate::host::silence::Silent;
+use crate::{Handler, Host, Script};
+use porchlight_core::{Chain, Event, OnReload, Outcome, Run, Timestamp, Wait};
+use std::sync::Arc;
+use tracks::{Admission, Tracks};
+
+/// What a script is to do.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Run this handler on the job's event.
+    Handler(usize),
+    /// End a wait.
+    Wait(Box<Wait>, Fell),
+    /// Tell this handler of a silence.
+    Silence(Told),
+}
+
+/// Why a wait comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fell {
+    /// Its time has come.
+    Due,
+    /// The event that it waited for has come: the job's.
+    Matched,
+    /// Nothing is called; this is why: `gap`, `reloaded`.
+    Dropped(&'static str),
+}
+
+/// A silence that is to be told.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The number of the handler.
+    pub handler: usize,
+    /// The handler's id.
+    pub subscription: String,
+    /// The silence.
+    pub silent: Silent,
+}
+
+/// One piece of work for one script.
+#[derive(Clone)]
+pub struct Job {
+    /// The live version of the script; none when the script is gone.
+    pub script: Option<Arc<Script>>,
+    /// The event, for a handler and for a wait that it ends.
+    pub event: Option<Arc<Event>>,
+    /// What to do.
+    pub work: Work,
+}
+
+/// A job that is done.
+pub struct Finished {
+    /// What was to be done.
+    pub work: Work,
+    /// What came of it.
+    pub run: Run,
+}
+
+/// Where a lane finds what happened before: the journal, or a rehearsal's own records.
+pub trait Past {
+    /// The version of a script with this content hash.
+    ///
+    /// # Errors
+    /// A sentence, when it is not there or does not load any more.
+    fn version(&mut self, script: &str, hash: &str) -> Result<Arc<Script>, String>;
+
+    /// An event, where it is still kept.
+    ///
+    /// # Errors
+    /// A sentence, when the journal can't be read.
+    fn event(&mut self, id: u64) -> Result<Option<Arc<Event>>, String>;
+}
+
+/// The lane of one script.
+#[derive(Default)]
+pub struct Lane {
+    open: OpenWaits,
+    tracks: Tracks,
+}
+
+impl Lane {
+    /// A lane whose script has these open waits: after a start, those in the journal.
+    pub fn new<'a>(waits: impl IntoIterator<Item = &'a Wait>) -> Self {
+        let mut lane = Self::default();
+        for wait in waits {
+            lane.tracks.entered(&wait.chain);
+            lane.open.begun(wait);
+        }
+        lane
+    }
+
+    /// Whether nothing waits, runs or is queued, so that the lane may be forgotten.
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty() && self.tracks.is_idle()
+    }
+
+    /// Does a job, and whatever was queued behind it. Each run is reported as soon as it is done;
+    /// a job that is queued is reported when it has run, or was dropped from the queue.
+    pub fn perform(
+        &mut self,
+        host: &Host,
+        past: &mut dyn Past,
+        job: Job,
+        report: &mut dyn FnMut(Finished),
+    ) {
+        if let Work::Wait(wait, fell) = &job.work {
+            let mut run = self.end_wait(host, past, wait, *fell, &job);
+            self.settle(&mut run, Some(wait), &[]);
+            self.over(&wait.chain);
+            let work = job.work;
+            report(Finished { work, run });
+        } else {
+            self.trigger(host, past, job, report);
+        }
+        while let Some(next) = self.tracks.next() {
+            self.start(host, past, next, &[], report);
+        }
+    }
+
+    /// A trigger: admitted, queued or skipped.
+    fn trigger(
+        &mut self,
+        host: &Host,
+        past: &mut dyn Past,
+        job: Job,
+        report: &mut dyn FnMut(Finished),
+    ) {
+        let now = host.now();
+        let Some((script, handler, cause)) = parts(&job) else {
+            return report(unloaded(job, now));
+        };
+        let options = &handler.options;
+        let skipped = |reason: &str| host.skipped(script, handler, &cause, reason, now);
+        let too_late = match &cause {
+            Cause::Event(event) => options.skips(event, now),
+            Cause::Silence(_) => None,
+        };
+        if let Some(reason) = too_late {
+            let run = skipped(reason);
+            return report(job.done(run));
+        }
+        let key = match &options.key {
+            None => Ok(String::new()),
+            Some(key) => host.key(script, handler, key, &cause, now),
+        };
+        let key = match key {
+            Ok(key) => key,
+            Err(run) => return report(job.done(*run)),
+        };
+        let cooling = cooldown::key(&script.name, &handler.id, &key);
+        if options.cooldown.is_some() && cooldown::is_on(host.state(), &cooling, now) {
+            let run = skipped("cooldown");
+            return report(job.done(run));
+        }
+        let track = (handler.id.clone(), key);
+        match self.tracks.admit(&track, options) {
+            Admission::Run { stop } => {
+                self.start(host, past, Queued { job, track }, &stop, report);
+            }
+            Admission::Skip(reason) => {
+                let run = skipped(reason);
+                report(job.done(run));
+            }
+            Admission::Queue => {
+                let overflow = options.overflow;
+                let full = options.max;
+                let dropped = self.tracks.queue(Queued { job, track }, full, overflow);
+                for old in dropped {
+                    let run = match parts(&old.job) {
+                        Some((script, handler, cause)) => {
+                            host.skipped(script, handler, &cause, "superseded", now)
+                        }
+                        None => unloaded(old.job.clone(), now).run,
+                    };
+                    report(old.job.done(run));
+                }
+            }
+        }
+    }
+
+    /// Runs a trigger's handler; `stop` are the chains that give way to it.
+    fn start(
+        &mut self,
+        host: &Host,
+        past: &mut dyn Past,
+        queued: Queued,
+        stop: &[String],
+        report: &mut dyn FnMut(Finished),
+    ) {
+        let (now, mut job) = (host.now(), queued.job);
+        if let Work::Silence(told) = &mut job.work {
+            // A run that belongs to an event which is gone would never be removed.
+            told.silent.last_is_kept = matches!(past.event(told.silent.last), Ok(Some(_)));
+        }
+        let Some((script, handler, cause)) = parts(&job) else {
+            return report(unloaded(job, now));
+        };
+        let (handler_id, key) = queued.track;
+        let chain = Chain {
+            id: cause.chain(script, handler),
+            until: handler.options.deadline.map(|limit| now.after(limit)),
+            handler: handler_id,
+            key,
+        };
+        let cooling = handler.options.cooldown.map(|rest| {
+            let key = cooldown::key(&script.name, &handler.id, &chain.key);
+            cooldown::write(&key, now.after(rest))
+        });
+        self.tracks.entered(&chain);
+        let open = std::mem::take(&mut self.open);
+        let begin = Begin {
+            chain: chain.clone(),
+            open,
+            writes: cooling.into_iter().collect(),
+        };
+        let (mut run, open) = host.call_handler(script, handler, &cause, now, begin);
+        self.open = open;
+        // A run that failed leaves what was under way to its end: the lamp still goes off.
+        let stop = if run.outcome == Outcome::Ok {
+            stop
+        } else {
+            &[]
+        };
+        self.settle(&mut run, None, stop);
+        self.over(&chain);
+        report(job.done(run));
+    }
+
+    /// Ends a wait: calls what it kept, or says why not.
+    fn end_wait(
+        &mut self,
+        host: &Host,
+        past: &mut dyn Past,
+        wait: &Wait,
+        fell: Fell,
+        job: &Job,
+    ) -> Run {
+        let now = host.now();
+        let matched = job.event.as_ref().filter(|_| fell == Fell::Matched);
+        let skip = |reason: &str| host.skipped_wait(wait, matched, reason, now);
+        if !self.open.holds(wait) {
+            // Cancelled, or replaced, after it had fallen due.
+            return skip("cancelled");
+        }
+        if let Fell::Dropped(reason) = fell {
+            return skip(reason);
+        }
+        if wait.cut_off && fell == Fell::Due {
+            return skip("deadline");
+        }
+        if wait.function.is_empty() && fell == Fell::Due {
+            return skip("timeout");
+        }
+        let prepared = version_of(past, wait, job.script.as_ref()).and_then(|script| {
+            let event = match wait.event {
+                0 => None,
+                id => past.event(id)?,
+            };
+            Ok((script, event))
+        });
+        let (script, event) = match prepared {
+            Ok(prepared) => prepared,
+            Err(message) => return host.failed_wait(wait, matched, message, now),
+        };
+        let mut open = std::mem::take(&mut self.open);
+        open.end(&wait.name);
+        let events = (event.as_ref(), matched);
+        let (run, open) = host.call_wait(&script, wait, events, now, open);
+        self.open = open;
+        run
+    }
+
+    /// Takes over what a run did to the waits; `stop` are the chains that gave way to it.
+    fn settle(&mut self, run: &mut Run, ended: Option<&Wait>, stop: &[String]) {
+        if let Some(wait) = ended.filter(|wait| self.open.holds(wait)) {
+            self.open.end(&wait.name);
+        }
+        for chain in stop {
+            run.cancelled.extend(self.open.of_chain(chain));
+        }
+        for name in &run.cancelled {
+            if let Some(chain) = self.open.end(name) {
+                self.over(&chain);
+            }
+        }
+        for wait in &run.waits {
+            if let Some(chain) = self.open.begun(wait) {
+                self.over(&chain);
+            }
+        }
+    }
+
+    /// Marks a chain as over when nothing of it waits any more.
+    fn over(&mut self, chain: &Chain) {
+        if !self.open.has_chain(&chain.id) {
+            self.tracks.over(chain);
+        }
+    }
+}
+
+/// A job with the handler's id and key.
+struct Queued {
+    job: Job,
+    track: tracks::Id,
+}
+
+/// What a run begins with, beside its cause.
+pub(crate) struct Begin {
+    pub(crate) chain: Chain,
+    pub(crate) open: OpenWaits,
+    pub(crate) writes: Vec<porchlight_core::StateWrite>,
+}
+
+impl Job {
+    fn done(self, run: Run) -> Finished {
+        let work = self.work;
+        Finished { work, run }
+    }
+}
+
+/// The script, the handler and the cause of a trigger's job.
+fn parts(job: &Job) -> Option<(&Arc<Script>, &Handler, Cause<'_>)> {
+    let script = job.script.as_ref()?;
+    let (number, cause) = match &job.work {
+        Work::Handler(number) => (*number, Cause::Event(job.event.as_ref()?)),
+        Work::Silence(told) => (told.handler, Cause::Silence(&told.silent)),
+        Work::Wait(..) => return None,
+    };
+    Some((script, script.handlers.get(number)?, cause))
+}
+
+/// The record of a job whose script or handler is gone.
+fn unloaded(job: Job, now: Timestamp) -> Finished {
+    let event = job.event.as_ref().map_or(0, |event| event.id);
+    let (name, hash) = match &job.script {
+        Some(script) => (script.name.as_str(), script.hash.as_str()),
+        None => ("", ""),
+    };
+    let run = Run {
+        event,
+        handler: match &job.work {
+            Work::Handler(number) => number.to_string(),
+            Work::Wait(wait, _) => format!("wait:{}", wait.id),
+            Work::Silence(told) => format!("silence:{}", told.subscription),
+        },
+        outcome: Outcome::Skipped {
+            reason: "unloaded".to_owned(),
+        },
+        ..crate::host::blank(name, hash, now)
+    };
+    job.done(run)
+}
+
+/// The version that a wait is to run: that which began it, or the live one where it says so.
+fn version_of(
+    past: &mut dyn Past,
+    wait: &Wait,
+    live: Option<&Arc<Script>>,
+) -> Result<Arc<Script>, String> {
+    if let Some(live) = live {
+        let migrates = wait.on_reload == OnReload::Migrate && {
+            let captured = wait.arguments.len();
+            let (path, name) = wait.function.rsplit_once('#').unwrap_or_default();
+            live.function(path, name, captured).is_some()
+                || live.function(path, name, captured + 1).is_some()
+        };
+        if live.hash == wait.script_hash || migrates {
+            return Ok(Arc::clone(live));
+        }
+    }
+    past.version(&wait.script, &wait.script_hash)
+}

@@ -1,0 +1,210 @@
+//! Every example of the reference is loaded as a script and run, with its asks answered.
+
+use porchlight_core::{
+    ActionError, Attachment, Event, NewEvent, Outcome, Proof, Run, Timestamp, Wait, WaitKind,
+};
+use porchlight_script::reference::Reference;
+use porchlight_script::{
+    Fell, Handler, Host, HostConfig, Job, Lane, Limits, Past, STACK_SIZE, Script, Silent, State,
+    Told, Trigger, Work,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+fn answers(kind: &str, args: &Value) -> Result<Value, ActionError> {
+    let lamp = json!({"on": true, "bri": 20, "seg": [{"id": 0, "fx": 0}]});
+    Ok(match kind {
+        "http.request"
+            if args["url"]
+                .as_str()
+                .is_some_and(|url| url.ends_with("/state")) =>
+        {
+            json!({"ok": true, "status": 200, "headers": {}, "text": "", "json": lamp, "ms": 3})
+        }
+        "http.request" => {
+            json!({"ok": true, "status": 200, "headers": {}, "text": "", "json": {"id": 7}, "ms": 3})
+        }
+        "sheet.read" => json!({"rows": [["Door", "Guest"], ["front", "Ada"]]}),
+        "file.read" => json!({"text": "front\nback\n"}),
+        "command.run" => json!({"status": 0, "stdout": "sunny\n", "stderr": "", "json": null}),
+        other => {
+            return Err(ActionError::never(
+                "config",
+                format!("no answer for {other}"),
+            ));
+        }
+    })
+}
+
+fn host(folder: &std::path::Path) -> Host {
+    Host::new(HostConfig {
+        scripts_dir: folder.to_owned(),
+        settings: json!({}),
+        targets: json!({
+            "light": {
+                "porch": {"driver": "wled", "url": "http://192.0.2.5"},
+                "hall": {"driver": "hue", "url": "https://192.0.2.2", "key": {"$secret": "light.hall.key"}, "id": "1"},
+                "gate": {"driver": "homeassistant", "url": "http://192.0.2.3:8123", "token": {"$secret": "light.gate.token"}, "entity": "light.gate"},
+            },
+            "message": {"family": {"service": "ntfy", "url": "https://ntfy.lan", "topic": "home"}},
+            "siren": {"yard": {"url": "http://192.0.2.9"}},
+        }),
+        limits: Limits::default(),
+        state: State::default(),
+        ask: Arc::new(|kind, args, _| answers(kind, args)),
+        clock: Arc::new(|| NOW),
+    })
+}
+
+/// An event of a type that the pattern matches.
+fn event(pattern: &str) -> Arc<Event> {
+    let content = NewEvent {
+        source: "driveway".into(),
+        kind: pattern.replace("**", "door.opened").replace('*', "opened"),
+        subject: Some("front door".into()),
+        time: NOW.to_rfc3339(),
+        dedup_key: "k".into(),
+        data:
+            json!({"door": "front", "battery": 80, "phone": "ada", "count": 3, "temperature": 21.5})
+                .to_string()
+                .into(),
+        facts: json!({"camera": "porch", "plates": [{"text": "ABC123", "score": 0.9}]}),
+        received: NOW,
+        peer: "192.0.2.7".into(),
+        headers: vec![("user-agent".into(), "door/1".into())],
+        query: String::new(),
+        verified: Proof {
+            scheme: "hmac".into(),
+            body: true,
+            ..Proof::default()
+        },
+        attachments: vec![Attachment {
+            name: "picture".into(),
+            filename: "a.jpg".into(),
+            content_type: "image/jpeg".into(),
+            size: 3,
+            hash: "ab".into(),
+        }],
+        redelivered: false,
+        depth: 0,
+    };
+    Arc::new(Event { id: 17, content })
+}
+
+/// An example whose first words stand at the top level is whole; any other is inside a handler.
+fn whole(reference: &Reference, example: &str) -> String {
+    let triggers = reference.pages.iter().find(|page| page.name == "triggers");
+    let triggers: Vec<String> = triggers
+        .into_iter()
+        .flat_map(|page| &page.entries)
+        .map(|entry| format!("{}(", entry.name))
+        .collect();
+    let begins = |line: &str| triggers.iter().any(|name| line.starts_with(name.as_str()));
+    let stands_alone = example.lines().any(begins);
+    if stands_alone {
+        example.to_owned()
+    } else {
+        format!("on(\"door.opened\", |event| {{\n{example}\n}});")
+    }
+}
+
+fn right(run: &Run, what: &str) {
+    assert_eq!(run.outcome, Outcome::Ok, "{what}: {run:#?}");
+}
+
+/// What an example finds of before: its own version and its event.
+struct Before(Arc<Script>, Arc<Event>);
+
+impl Past for Before {
+    fn version(&mut self, _: &str, _: &str) -> Result<Arc<Script>, String> {
+        Ok(Arc::clone(&self.0))
+    }
+
+    fn event(&mut self, _: u64) -> Result<Option<Arc<Event>>, String> {
+        Ok(Some(Arc::clone(&self.1)))
+    }
+}
+
+/// What calls a handler.
+fn work(handler: &Handler, event: &Event) -> Work {
+    match &handler.trigger {
+        Trigger::Event => Work::Handler(handler.number),
+        Trigger::Silence(silence) => Work::Silence(Told {
+            handler: handler.number,
+            subscription: handler.id.clone(),
+            silent: Silent {
+                since: NOW,
+                last: event.id,
+                last_is_kept: true,
+                times: 1,
+                late_by: silence.after,
+            },
+        }),
+    }
+}
+
+/// Runs every handler, and what each leaves for later.
+fn perform(host: &Host, script: &Arc<Script>, name: &str) {
+    for handler in &script.handlers {
+        let event = event(
+            handler
+                .pattern
+                .as_ref()
+                .map_or("", |pattern| pattern.as_str()),
+        );
+        let mut past = Before(Arc::clone(script), Arc::clone(&event));
+        let mut lane = Lane::default();
+        let mut jobs = vec![work(handler, &event)];
+        while let Some(work) = jobs.pop() {
+            let job = Job {
+                script: Some(Arc::clone(script)),
+                event: Some(Arc::clone(&event)),
+                work,
+            };
+            lane.perform(host, &mut past, job, &mut |finished| {
+                right(&finished.run, name);
+                for (number, wait) in finished.run.waits.into_iter().enumerate() {
+                    let id = number as u64 + 1;
+                    let fell = match wait.kind {
+                        WaitKind::Event { .. } => Fell::Matched,
+                        _ => Fell::Due,
+                    };
+                    jobs.push(Work::Wait(Box::new(Wait { id, content: wait }), fell));
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn every_example_does_what_it_shows() {
+    let thread = std::thread::Builder::new().stack_size(STACK_SIZE);
+    let work = || {
+        let folder = tempfile::tempdir().unwrap();
+        let host = host(folder.path());
+        let reference = Reference::read();
+        let mut count = 0;
+        for entry in reference.entries() {
+            for (number, example) in entry.doc.examples.iter().enumerate() {
+                let name = format!("{} example {}", entry.name, number + 1);
+                let source = whole(&reference, example);
+                let script = host.load("example.rhai", &source).unwrap_or_else(|wrong| {
+                    panic!("{name}:\n{source}\n{wrong:#?}");
+                });
+                let script = Arc::new(script);
+                assert!(script.warnings.is_empty(), "{name}: {:#?}", script.warnings);
+                assert!(
+                    !script.handlers.is_empty(),
+                    "{name} does nothing:\n{source}"
+                );
+                perform(&host, &script, &name);
+                count += 1;
+            }
+        }
+        count
+    };
+    let count: usize = thread.spawn(work).unwrap().join().unwrap();
+    assert!(count >= 20, "only {count} examples");
+}
