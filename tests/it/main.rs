@@ -23,6 +23,7 @@ mod proofs;
 mod reference;
 mod refused;
 mod reload;
+mod script_tests;
 mod scripts;
 mod silence;
 mod tls;

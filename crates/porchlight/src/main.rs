@@ -8,6 +8,7 @@ mod check;
 mod cli;
 mod config;
 mod dispatch;
+mod gate;
 mod home;
 mod list;
 mod listen;

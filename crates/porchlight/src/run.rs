@@ -11,14 +11,16 @@ use crate::dispatch::backlog::{Loader, Missed};
 use crate::dispatch::committer::{self, Exits};
 use crate::dispatch::workers::{Tools, Workers};
 use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, system_clock};
+use crate::gate::Gate;
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
-use crate::scripts::{Library, remember};
-use crate::{Clock, Ending, output};
+use crate::scripts::{LastGood, Library, remember};
+use crate::{Clock, Ending, output, rehearse};
 use porchlight_action::{CommandConfig, Performer, PerformerConfig};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
+use porchlight_script::testing::Tests;
 use porchlight_script::watch::{Batch, Watcher};
 use porchlight_script::{Host, HostConfig, Limits, State};
 use porchlight_source::http::{REFUSED, Receiver, ServeLimits, serve};
@@ -157,7 +159,9 @@ async fn serve_house(
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
     };
-    let watcher = watch_scripts(home, host, journal.clone(), inputs.clone(), live)?;
+    let library =
+        |last_good| Library::new(host.clone(), last_good).with_gate(gate(home, &config, &host));
+    let watcher = watch_scripts(home, library, journal.clone(), inputs.clone(), live)?;
     let looker = tokio::spawn(Arc::clone(&outgoing).look_for_open_actions());
 
     stop_signal().await;
@@ -265,22 +269,30 @@ fn host(
     })
 }
 
+/// The tests beside scripts; what runs them is made when there is a first one.
+fn gate(home: &Home, config: &Arc<Config>, host: &Host) -> Gate {
+    let swap_on_failing = config.scripts.swap_on_failing_tests;
+    let (home, config, host) = (home.clone(), Arc::clone(config), host.clone());
+    let tests = move || Tests::new(&host, rehearse::supplies(&home, Some(&config)));
+    Gate::new(tests, swap_on_failing)
+}
+
 /// Watches the scripts folder; the first batch, with every file, comes at once. Scripts are compiled
 /// on a thread of their own, which has the stack that deeply nested ones need. `live` is called
 /// before each new set takes over.
 fn watch_scripts(
     home: &Home,
-    host: Host,
+    library: impl FnOnce(LastGood) -> Library,
     journal: Journal,
     inputs: mpsc::UnboundedSender<Input>,
     live: impl Fn(&ScriptSet) + Send + 'static,
 ) -> Result<Watcher, String> {
     let runtime = tokio::runtime::Handle::current();
     let (batches, loader) = std::sync::mpsc::channel::<Batch>();
+    let past = journal.clone();
+    let last_good = move |name: &str| past.reader().ok()?.last_version(name).ok()?;
+    let mut library = library(Box::new(last_good));
     let load = move || {
-        let past = journal.clone();
-        let last_good = move |name: &str| past.reader().ok()?.last_version(name).ok()?;
-        let mut library = Library::new(host, Box::new(last_good));
         let mut first = true;
         for batch in loader {
             let report = library.apply(batch);

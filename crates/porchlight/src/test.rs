@@ -7,7 +7,7 @@ mod shown;
 
 use crate::cli::TestArgs;
 use crate::home::Home;
-use crate::rehearse;
+use crate::rehearse::{self, FILE_TIME};
 use crate::{Ending, output};
 use porchlight_core::Diagnostic;
 use porchlight_script::testing::{FileReport, Tests, tested_by};
@@ -16,9 +16,6 @@ use porchlight_script::{Host, Script};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
-
-/// How long the tests of one file may take; more is no test of a script but a program.
-pub const FILE_TIME: Duration = Duration::from_secs(5);
 
 /// Runs the tests.
 pub fn test(home: &Home, args: &TestArgs) -> Ending {

@@ -9,6 +9,7 @@ mod agreement;
 pub mod guards;
 mod reader;
 mod schemes;
+pub mod scripts;
 mod secret;
 mod server;
 pub mod targets;
@@ -47,6 +48,8 @@ pub struct Config {
     pub settings: serde_json::Value,
     /// `[limits]`.
     pub limits: LimitsConfig,
+    /// `[scripts]`.
+    pub scripts: scripts::ScriptsConfig,
     /// Things that work, but probably not as meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -130,6 +133,7 @@ impl Config {
                 .value("settings")
                 .map_or(serde_json::json!({}), |value| to_json(value.get_ref())),
             limits: read_limits(&root),
+            scripts: scripts::read(&root),
             server,
             warnings: Vec::new(),
         };

@@ -13,6 +13,10 @@ use crate::home::Home;
 use porchlight_core::{ActionError, Diagnostic};
 use porchlight_script::{Host, HostConfig, Limits, State};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the tests of one file may take; more is no test of a script but a program.
+pub const FILE_TIME: Duration = Duration::from_secs(5);
 
 /// The configuration; none in a folder that has no `porchlight.toml`, such as one of scripts alone.
 ///
