@@ -10,6 +10,7 @@ use crate::scripts::Library;
 use crate::{Ending, output};
 use porchlight_core::{ActionError, Diagnostic, Severity};
 use porchlight_journal::{Reader, SecretUse};
+use porchlight_script::schedule::HomePlace;
 use porchlight_script::watch::scan;
 use porchlight_script::{Host, HostConfig, Limits, State};
 use porchlight_source::Webhook;
@@ -99,6 +100,7 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
             || serde_json::json!({}),
             |config| config.targets.seen.clone().into(),
         ),
+        place: config.map_or_else(HomePlace::default, |config| config.place.clone()),
         limits: Limits::default(),
         state: State::from(Vec::new()),
         ask: Arc::new(|_, _, _| {

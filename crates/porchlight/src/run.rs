@@ -262,6 +262,7 @@ fn host(
         scripts_dir: home.scripts(),
         settings: config.settings.clone(),
         targets: config.targets.seen.clone().into(),
+        place: config.place.clone(),
         limits,
         state,
         ask: Arc::new(ask),

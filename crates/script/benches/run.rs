@@ -14,10 +14,9 @@ fn host() -> Host {
         scripts_dir: "/nonexistent".into(),
         settings: json!({}),
         targets: json!({"light": {"porch": {"driver": "wled", "url": "http://10.0.0.5"}}}),
-        limits: Limits::default(),
-        state: State::default(),
         ask: Arc::new(|_, _, _| Ok(json!({}))),
         clock: Arc::new(|| Timestamp(0)),
+        ..HostConfig::default()
     })
 }
 

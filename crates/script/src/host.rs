@@ -12,6 +12,7 @@ mod wait;
 use crate::check::Functions;
 use crate::event::View;
 use crate::lane::{Begin, OpenWaits};
+use crate::schedule::HomePlace;
 use crate::{Handler, Limits, Script, State, api, convert, load, resolve, stdlib};
 use call::{Call, outcome};
 use cause::Cause;
@@ -39,12 +40,33 @@ pub struct HostConfig {
     pub targets: Value,
     /// What a script may use up.
     pub limits: Limits,
+    /// Where the home is: its time zone, and where the sun stands.
+    pub place: HomePlace,
     /// The shared state values.
     pub state: State,
     /// Performs what scripts ask.
     pub ask: Ask,
     /// What time it is.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// A house without anything: no settings and targets, the clock at 0, and nobody who answers.
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            scripts_dir: PathBuf::new(),
+            settings: Value::Null,
+            targets: Value::Null,
+            limits: Limits::default(),
+            place: HomePlace::default(),
+            state: State::default(),
+            ask: Arc::new(|kind, _, _| {
+                let message = format!("nobody here answers {kind}");
+                Err(ActionError::never("config", message))
+            }),
+            clock: Arc::new(|| Timestamp(0)),
+        }
+    }
 }
 
 /// Loads and runs scripts. A clone is another handle to the same host.

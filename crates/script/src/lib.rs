@@ -28,6 +28,7 @@ mod memory;
 mod options;
 pub mod reference;
 mod resolve;
+pub mod schedule;
 mod script;
 mod state;
 mod stdlib;

@@ -7,6 +7,7 @@
 mod advice;
 mod agreement;
 pub mod guards;
+mod home_place;
 mod reader;
 mod schemes;
 pub mod scripts;
@@ -18,6 +19,7 @@ mod webhooks;
 
 use crate::dispatch::system_clock;
 use porchlight_core::{Diagnostic, Secret, Severity};
+use porchlight_script::schedule::HomePlace;
 use porchlight_source::Webhook;
 use porchlight_source::http::ClientCertificates;
 use reader::{Section, Source};
@@ -36,6 +38,8 @@ pub const FILE: &str = "porchlight.toml";
 pub struct Config {
     /// `[server]`.
     pub server: Server,
+    /// `[home]`.
+    pub place: HomePlace,
     /// `[journal]`.
     pub journal: JournalConfig,
     /// `[webhook.NAME]`.
@@ -125,6 +129,7 @@ impl Config {
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
         let config = Self {
+            place: home_place::read(&root),
             journal: read_journal(&root),
             webhooks,
             targets: Targets::read(&root, &secrets),

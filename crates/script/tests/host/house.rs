@@ -34,10 +34,9 @@ impl House {
             scripts_dir: "/nonexistent".into(),
             settings: json!({}),
             targets: json!({}),
-            limits: Limits::default(),
-            state: State::default(),
             ask: Arc::new(|_, _, _| Err(ActionError::never("connect", "nobody answers"))),
             clock: Arc::new(move || Timestamp(hand.load(Ordering::Relaxed))),
+            ..HostConfig::default()
         });
         let script = host.load("gate.rhai", source);
         let script = Arc::new(script.unwrap_or_else(|wrong| panic!("{wrong:#?}")));

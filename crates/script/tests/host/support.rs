@@ -62,7 +62,6 @@ pub fn host_in(dir: &Path, limits: Limits, asked: Asked) -> Host {
             },
         }),
         limits,
-        state: State::default(),
         ask: Arc::new(move |kind, args, _| {
             asked.lock().unwrap().push((kind.to_owned(), args.clone()));
             match args["url"].as_str() {
@@ -73,6 +72,7 @@ pub fn host_in(dir: &Path, limits: Limits, asked: Asked) -> Host {
             }
         }),
         clock: Arc::new(|| NOW),
+        ..HostConfig::default()
     })
 }
 

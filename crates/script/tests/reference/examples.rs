@@ -5,8 +5,8 @@ use porchlight_core::{
 };
 use porchlight_script::reference::Reference;
 use porchlight_script::{
-    Fell, Handler, Host, HostConfig, Job, Lane, Limits, Past, STACK_SIZE, Script, Silent, State,
-    Told, Trigger, Work,
+    Fell, Handler, Host, HostConfig, Job, Lane, Past, STACK_SIZE, Script, Silent, Told, Trigger,
+    Work,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -51,10 +51,9 @@ fn host(folder: &std::path::Path) -> Host {
             "message": {"family": {"service": "ntfy", "url": "https://ntfy.lan", "topic": "home"}},
             "siren": {"yard": {"url": "http://192.0.2.9"}},
         }),
-        limits: Limits::default(),
-        state: State::default(),
         ask: Arc::new(|kind, args, _| answers(kind, args)),
         clock: Arc::new(|| NOW),
+        ..HostConfig::default()
     })
 }
 

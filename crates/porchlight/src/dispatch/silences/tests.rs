@@ -4,7 +4,7 @@
 
 use super::*;
 use porchlight_core::{NewEvent, Proof};
-use porchlight_script::{Host, HostConfig, Limits, State};
+use porchlight_script::{Host, HostConfig};
 
 const NOW: Timestamp = Timestamp(1_780_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -16,10 +16,9 @@ fn set(source: &str) -> ScriptSet {
         scripts_dir: std::path::PathBuf::new(),
         settings: serde_json::Value::Null,
         targets: serde_json::Value::Null,
-        limits: Limits::default(),
-        state: State::default(),
         ask: Arc::new(|_, _, _| Ok(serde_json::Value::Null)),
         clock: Arc::new(|| NOW),
+        ..HostConfig::default()
     });
     let source = source.to_owned();
     let loading = std::thread::Builder::new()
