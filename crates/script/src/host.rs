@@ -340,6 +340,7 @@ pub(crate) fn blank(script: &str, hash: &str, now: Timestamp) -> Run {
         waits: Vec::new(),
         cancelled: Vec::new(),
         emitted: Vec::new(),
+        asked: Vec::new(),
     }
 }
 

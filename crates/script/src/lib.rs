@@ -13,6 +13,7 @@
 
 mod agenda;
 mod api;
+pub mod asked;
 mod check;
 mod convert;
 mod current;
