@@ -31,8 +31,8 @@ const FIRST_OWN: EventId = 1 << 40;
 /// A question of a script, on its way to whoever answers.
 #[derive(Debug)]
 pub struct Question<'a> {
-    /// The event whose run asks; 0 when there is none.
-    pub event: EventId,
+    /// The event from outside that the asking run goes back to; 0 when it goes back to none.
+    pub root: EventId,
     /// The script: `gate.rhai`.
     pub script: &'a str,
     /// `http.request`, `sheet.read`, `file.read`, `command.run`.
@@ -99,6 +99,8 @@ impl World {
     pub fn new(host: &Host, scripts: Vec<Arc<Script>>, setup: Setup) -> Self {
         let clock = Arc::new(AtomicI64::new(setup.start.0));
         let (now, answer) = (Arc::clone(&clock), setup.answer);
+        let memory = Memory::new(scripts.clone());
+        let roots = memory.roots();
         let host = host.sibling(move |config| {
             config.state = State::from(setup.state);
             config.clock = Arc::new(move || Timestamp(now.load(Ordering::Relaxed)));
@@ -107,7 +109,7 @@ impl World {
                 let (event, script) = asking.unwrap_or_default();
                 let script = script.as_str();
                 answer(&Question {
-                    event,
+                    root: roots.of(event),
                     script,
                     kind,
                     args,
@@ -119,7 +121,7 @@ impl World {
             clock,
             subscriptions: Subscriptions::build(&scripts),
             quiet: Quiet::new(&scripts, setup.start),
-            memory: Memory::new(scripts),
+            memory,
             lanes: HashMap::new(),
             agenda: Agenda::default(),
             names: BTreeMap::new(),
@@ -224,9 +226,7 @@ impl World {
     fn work_off(&mut self, mut events: Emitted) -> Result<(), Overrun> {
         while let Some((event, root)) = events.pop_front() {
             self.quiet.hear(&event);
-            self.memory
-                .events
-                .insert(event.id, (Arc::clone(&event), root));
+            self.memory.keep(&event, root);
             // As live: first the waits that the event ends, then the handlers that want it.
             for wait in self.agenda.take_matching(&event) {
                 events.extend(self.end_wait(wait, Fell::Matched, Some(&event))?);

@@ -10,9 +10,8 @@ pub use supplies::supplies;
 use crate::config::{Config, FILE};
 use crate::dispatch::system_clock;
 use crate::home::Home;
-use porchlight_core::{ActionError, Diagnostic};
-use porchlight_script::{Host, HostConfig, Limits, State};
-use std::sync::Arc;
+use porchlight_core::Diagnostic;
+use porchlight_script::{Host, HostConfig};
 use std::time::Duration;
 
 /// How long the tests of one file may take; more is no test of a script but a program.
@@ -37,15 +36,8 @@ pub fn host(home: &Home, config: Option<&Config>) -> Host {
         scripts_dir: home.scripts(),
         settings: config.map_or_else(empty, |config| config.settings.clone()),
         targets: config.map_or_else(empty, |config| config.targets.seen.clone().into()),
-        limits: Limits::default(),
-        state: State::default(),
-        ask: Arc::new(|_, _, _| {
-            Err(ActionError::never(
-                "config",
-                "nothing is asked in a rehearsal",
-            ))
-        }),
         clock: system_clock(),
+        ..HostConfig::default()
     })
 }
 

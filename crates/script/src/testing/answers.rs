@@ -154,7 +154,7 @@ mod tests {
         answer(
             stubs,
             &Question {
-                event: 1,
+                root: 1,
                 script: "a.rhai",
                 kind: "http.request",
                 args: &args,
