@@ -12,6 +12,7 @@ mod bare;
 mod bodies;
 mod load;
 mod receiver;
+mod reload;
 mod report;
 
 use receiver::{Kind, Receiver, pause};
@@ -63,7 +64,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     starts(&kinds, &arguments)?;
     loads(&kinds, &arguments)?;
-    single_events(&kinds, &arguments)
+    single_events(&kinds, &arguments)?;
+    if kinds.contains(&Kind::Porchlight) {
+        reload::measure(&arguments.porchlight, &arguments.place)?;
+    }
+    Ok(())
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Box<dyn Error>> {

@@ -103,6 +103,11 @@ impl Receiver {
         Ok(())
     }
 
+    /// Its home, with its log in the file `log`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Resident memory in kilobytes.
     pub fn memory(&self) -> u64 {
         self.figure("status", "VmRSS:")

@@ -22,6 +22,7 @@ mod payloads;
 mod proofs;
 mod reference;
 mod refused;
+mod rehearsal;
 mod reload;
 mod script_tests;
 mod scripts;

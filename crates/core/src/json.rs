@@ -8,9 +8,11 @@
 //! It is our own because a general reader either builds the whole document or skips what it isn't
 //! asked for, unchecked; and because it turns `2^64` into another number and fails at `1e400`.
 
+mod pick;
 mod pieces;
 mod scalars;
 
+pub use pick::pick;
 use pieces::exact;
 use serde_json::{Map, Value};
 use std::borrow::Cow;

@@ -57,7 +57,14 @@ pub enum Command {
         /// Print the mistakes as JSON, one object a line.
         #[arg(long)]
         json: bool,
+        /// Also show what each script that changed would have done differently about the events of so
+        /// long (24h), or since a moment.
+        #[arg(long, value_name = "TIME")]
+        against: Option<String>,
     },
+    /// Send recorded events through the scripts as they are now, and show what they would do; nothing
+    /// is performed.
+    Replay(ReplayArgs),
     /// Run the tests beside scripts (scripts/*.test.rhai); nothing is performed.
     Test(TestArgs),
     /// Sign a built-in sample or a file, post it to the running host, and show what it caused.
@@ -106,6 +113,30 @@ pub struct TestArgs {
     #[arg(long)]
     pub watch: bool,
     /// JSON, one object a line: each test, each mistake, and the sum.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `replay` takes. Exit codes: 0 done, 1 `--diff` found a difference (or the configuration has a
+/// mistake), 3 there is no journal, or no such event or script.
+#[derive(Args)]
+pub struct ReplayArgs {
+    /// From this moment on (RFC 3339), or so long ago.
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub since: String,
+    /// Until this moment, or until so long ago; until now when left out.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only this script.
+    #[arg(long, value_name = "NAME")]
+    pub script: Option<String>,
+    /// Only this event.
+    #[arg(long, value_name = "ID")]
+    pub event: Option<u64>,
+    /// Only what differs from what was done then.
+    #[arg(long)]
+    pub diff: bool,
+    /// JSON, one object a line for each action.
     #[arg(long)]
     pub json: bool,
 }

@@ -5,10 +5,12 @@
 //! waiting for seconds and never for ever. A version that was live before is not tested again at a
 //! start: it would go live all the same, as the last good one.
 
-use crate::rehearse::FILE_TIME;
+use crate::config::Config;
+use crate::home::Home;
+use crate::rehearse::{FILE_TIME, supplies};
 use porchlight_core::units::format_duration;
-use porchlight_script::Script;
 use porchlight_script::testing::{FileReport, Tests, tests_of};
+use porchlight_script::{Host, Script};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -40,8 +42,16 @@ pub enum Verdict {
 }
 
 impl Gate {
+    /// The gate of this home; what runs tests is made when there is a first one.
+    pub fn of(home: &Home, config: &Arc<Config>, host: &Host) -> Self {
+        let swap_on_failing = config.scripts.swap_on_failing_tests;
+        let (home, config, host) = (home.clone(), Arc::clone(config), host.clone());
+        let tests = move || Tests::new(&host, supplies(&home, Some(&config)));
+        Self::new(tests, swap_on_failing)
+    }
+
     /// A gate that knows no tests yet.
-    pub fn new(tests: impl FnOnce() -> Tests + Send + 'static, swap_on_failing: bool) -> Self {
+    fn new(tests: impl FnOnce() -> Tests + Send + 'static, swap_on_failing: bool) -> Self {
         Self {
             tests: LazyLock::new(Box::new(tests)),
             swap_on_failing,

@@ -3,7 +3,7 @@
 //! The journal is only read, and nothing is performed: no socket is opened and no file is written.
 //! Questions get the answers that were recorded, or none.
 
-mod shown;
+pub mod shown;
 
 use crate::cli::ReplayArgs;
 use crate::dispatch::system_clock;
@@ -14,6 +14,7 @@ use crate::rehearse::{self, load_all};
 use crate::{Ending, output};
 use porchlight_core::{Timestamp, units};
 use porchlight_journal::Reader;
+use std::time::Duration;
 
 /// So many events are replayed at the most: they are held in memory.
 const MOST_EVENTS: usize = 20_000;
@@ -106,6 +107,11 @@ pub fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let ago = units::parse_duration(text).map_err(|_| {
         format!("{text} is no moment; write it like 2026-05-28T20:26:40Z, or how long ago: 24h")
     })?;
-    let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
-    Ok(Timestamp(now.0.saturating_sub(ago)))
+    Ok(earlier(now, ago))
+}
+
+/// So long before a moment.
+pub fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    Timestamp(now.0.saturating_sub(by))
 }

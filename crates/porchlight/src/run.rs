@@ -15,12 +15,13 @@ use crate::gate::Gate;
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
-use crate::scripts::{LastGood, Library, remember};
-use crate::{Clock, Ending, output, rehearse};
+use crate::scripts::{LastGood, Library};
+use crate::shadow::Shadow;
+use crate::versions::Versions;
+use crate::{Clock, Ending, output};
 use porchlight_action::{CommandConfig, Performer, PerformerConfig};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
-use porchlight_script::testing::Tests;
 use porchlight_script::watch::{Batch, Watcher};
 use porchlight_script::{Host, HostConfig, Limits, State};
 use porchlight_source::http::{REFUSED, Receiver, ServeLimits, serve};
@@ -159,8 +160,13 @@ async fn serve_house(
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
     };
-    let library =
-        |last_good| Library::new(host.clone(), last_good).with_gate(gate(home, &config, &host));
+    let library = |last_good| {
+        let shadow = Shadow::of(home, &config, &host);
+        let library = Library::new(host.clone(), last_good);
+        library
+            .with_gate(Gate::of(home, &config, &host))
+            .with_shadow(shadow)
+    };
     let watcher = watch_scripts(home, library, journal.clone(), inputs.clone(), live)?;
     let looker = tokio::spawn(Arc::clone(&outgoing).look_for_open_actions());
 
@@ -270,14 +276,6 @@ fn host(
     })
 }
 
-/// The tests beside scripts; what runs them is made when there is a first one.
-fn gate(home: &Home, config: &Arc<Config>, host: &Host) -> Gate {
-    let swap_on_failing = config.scripts.swap_on_failing_tests;
-    let (home, config, host) = (home.clone(), Arc::clone(config), host.clone());
-    let tests = move || Tests::new(&host, rehearse::supplies(&home, Some(&config)));
-    Gate::new(tests, swap_on_failing)
-}
-
 /// Watches the scripts folder; the first batch, with every file, comes at once. Scripts are compiled
 /// on a thread of their own, which has the stack that deeply nested ones need. `live` is called
 /// before each new set takes over.
@@ -294,6 +292,7 @@ fn watch_scripts(
     let last_good = move |name: &str| past.reader().ok()?.last_version(name).ok()?;
     let mut library = library(Box::new(last_good));
     let load = move || {
+        let mut versions = Versions::default();
         let mut first = true;
         for batch in loader {
             let report = library.apply(batch);
@@ -305,7 +304,7 @@ fn watch_scripts(
             };
             let count = set.as_ref().map_or(0, |set| set.scripts.len());
             if let Some(set) = set {
-                runtime.block_on(remember(&journal, &set));
+                runtime.block_on(versions.remember(&journal, &set));
                 live(&set);
                 _ = inputs.send(Input::Scripts(set));
             }

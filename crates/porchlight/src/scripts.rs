@@ -7,19 +7,16 @@
 
 use crate::dispatch::ScriptSet;
 use crate::gate::{Gate, Verdict};
+use crate::shadow::Shadow;
 use porchlight_core::Diagnostic;
 use porchlight_core::units::format_duration;
-use porchlight_journal::{Journal, ScriptVersion};
+use porchlight_journal::ScriptVersion;
 use porchlight_script::testing::{tested_by, tests_of};
 use porchlight_script::watch::{Batch, Content};
 use porchlight_script::{Host, Script};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long a reload waits for the journal to take the new versions. A full disk must not keep a
-/// mended script from going live, so after this it goes live all the same.
-const STORE_DEADLINE: Duration = Duration::from_secs(5);
+use std::time::Instant;
 
 /// Finds the version of a script that was live last, in the journal.
 pub type LastGood = Box<dyn Fn(&str) -> Option<ScriptVersion> + Send>;
@@ -32,6 +29,7 @@ pub struct Library {
     live: BTreeMap<String, Arc<Script>>,
     broken: BTreeMap<String, Vec<Diagnostic>>,
     gate: Option<Gate>,
+    shadow: Option<Shadow>,
 }
 
 /// What a batch of changes came to.
@@ -54,6 +52,7 @@ impl Library {
             live: BTreeMap::new(),
             broken: BTreeMap::new(),
             gate: None,
+            shadow: None,
         }
     }
 
@@ -64,6 +63,12 @@ impl Library {
             gate: Some(gate),
             ..self
         }
+    }
+
+    /// The same with a shadow: each new version is compared with the old one on recorded events.
+    #[must_use]
+    pub fn with_shadow(self, shadow: Option<Shadow>) -> Self {
+        Self { shadow, ..self }
     }
 
     /// The live scripts, by name.
@@ -137,6 +142,11 @@ impl Library {
                 if !tested.is_empty() && live.is_some_and(|live| live.hash == script.hash) {
                     report.sentences.push(format!("{path}: {tested}"));
                     return false;
+                }
+                if let (Some(shadow), Some(live)) = (&self.shadow, live)
+                    && live.hash != script.hash
+                {
+                    report.sentences.extend(shadow.compare(live, &script));
                 }
                 let verb = if live.is_some() { "reloaded" } else { "loaded" };
                 let handlers = match script.handlers.len() {
@@ -255,28 +265,6 @@ impl Library {
 }
 
 /// Whether a path below `scripts/` is a library and not a script.
-fn is_library(path: &str) -> bool {
+pub fn is_library(path: &str) -> bool {
     path.starts_with("lib/")
-}
-
-/// Puts the versions of all scripts of a set into the journal.
-pub async fn remember(journal: &Journal, set: &ScriptSet) {
-    let versions = set.scripts.iter().map(|script| {
-        let version = ScriptVersion {
-            hash: script.hash.clone(),
-            name: script.name.clone(),
-            sources: script.sources.clone(),
-        };
-        async move {
-            if let Err(error) = journal.remember_script(version).await {
-                tracing::error!(%error, script = script.name, "a script version can't be stored; its waits may not survive");
-            }
-        }
-    });
-    let all = futures_util::future::join_all(versions);
-    if tokio::time::timeout(STORE_DEADLINE, all).await.is_err() {
-        tracing::error!(
-            "the journal is too slow to store script versions; their waits may not survive"
-        );
-    }
 }

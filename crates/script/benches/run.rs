@@ -1,7 +1,7 @@
 //! What loading, finding and running cost. Prints figures; judges nothing.
 
 use porchlight_core::{Event, NewEvent, Proof, Timestamp};
-use porchlight_script::{Host, HostConfig, Limits, Script, State, Subscriptions};
+use porchlight_script::{Host, HostConfig, Script, Subscriptions};
 use serde_json::json;
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@
 //! script passes on would otherwise be sent the secret.
 
 use crate::event::{ScriptEvent, ScriptFile, Tree};
+use porchlight_core::json::{JsonError, Reader};
 use rhai::{Array, Blob, Dynamic, FnPtr, ImmutableString, Map};
 use serde_json::{Value, json};
 use std::hash::{BuildHasher, RandomState};
@@ -63,6 +64,33 @@ pub(crate) fn to_dynamic(value: Value) -> Dynamic {
             .collect::<Map>()
             .into(),
     }
+}
+
+/// The next value of a document, as a script sees it. Numbers as [`to_dynamic`] says; one that no
+/// number can hold is a text, as the reader says.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Dynamic, JsonError> {
+    Ok(match reader.peek()? {
+        b'{' => {
+            let mut members = Map::new();
+            reader.object(|reader, name| {
+                members.insert(name.into(), read(reader)?);
+                Ok(())
+            })?;
+            members.into()
+        }
+        b'[' => {
+            let mut items = Array::new();
+            reader.array(|reader| {
+                items.push(read(reader)?);
+                Ok(())
+            })?;
+            items.into()
+        }
+        _ => to_dynamic(reader.value()?),
+    })
 }
 
 /// The configuration as a script sees it: `{"$secret": name}` is a secret.
@@ -175,7 +203,7 @@ fn nested(value: &Dynamic, goal: Use, depth: usize) -> Result<Value, String> {
         return members.collect::<Result<_, String>>().map(Value::Object);
     }
     if let Some(tree) = value.read_lock::<Tree>() {
-        return nested(tree.root(), goal, depth);
+        return nested(&tree.whole(), goal, depth);
     }
     reference(&value, goal)
 }

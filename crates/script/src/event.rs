@@ -1,11 +1,11 @@
 //! The event as scripts see it: a value with read-only properties over the stored event.
 //!
 //! It is a type of its own and not a map, because Rhai locks shared maps and fails at random when
-//! two threads read one. The body is parsed once per event, when a script first looks into it, and
-//! the tree is shared by all handlers; what a script takes out of it is a copy.
+//! two threads read one. The body is read as far as scripts look into it, once per event for all
+//! handlers (see `body`); what a script takes out of it is a copy.
 
-use crate::convert;
-use porchlight_core::{Attachment, Event, json};
+use crate::body::Body;
+use porchlight_core::{Attachment, Event};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
 use std::sync::{Arc, OnceLock};
 
@@ -14,8 +14,8 @@ type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// An event with what was already made of it for scripts.
 pub(crate) struct View {
     pub(crate) event: Arc<Event>,
-    data: OnceLock<Dynamic>,
-    facts: OnceLock<Dynamic>,
+    data: OnceLock<Body>,
+    facts: OnceLock<Body>,
 }
 
 impl View {
@@ -27,17 +27,12 @@ impl View {
         }
     }
 
-    pub(crate) fn data(&self) -> &Dynamic {
-        self.data.get_or_init(|| {
-            // The receiver stored well-formed JSON; anything else shows as no data.
-            let text = std::str::from_utf8(&self.event.data).unwrap_or_default();
-            json::parse(text).map_or(Dynamic::UNIT, convert::to_dynamic)
-        })
+    fn data(&self) -> &Body {
+        self.data.get_or_init(|| Body::of_text(&self.event.data))
     }
 
-    fn facts(&self) -> &Dynamic {
-        self.facts
-            .get_or_init(|| convert::to_dynamic(self.event.facts.clone()))
+    fn facts(&self) -> &Body {
+        self.facts.get_or_init(|| Body::of_value(&self.event.facts))
     }
 }
 
@@ -54,7 +49,7 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    pub(crate) fn root(&self) -> &Dynamic {
+    fn body(&self) -> &Body {
         if self.facts {
             self.view.facts()
         } else {
@@ -62,15 +57,9 @@ impl Tree {
         }
     }
 
-    fn member(&self, name: &str) -> Dynamic {
-        let root = self.root().as_map_ref();
-        root.map_or(Dynamic::UNIT, |map| {
-            map.get(name).cloned().unwrap_or_default()
-        })
-    }
-
-    fn to_map(&self) -> Map {
-        self.root().clone().try_cast().unwrap_or_default()
+    /// A copy of all of it, as a map.
+    pub(crate) fn whole(&self) -> Dynamic {
+        self.body().whole()
     }
 }
 
@@ -83,10 +72,10 @@ fn tree(view: &Arc<View>, facts: bool) -> Dynamic {
         view: view.clone(),
         facts,
     };
-    if tree.root().is_map() {
+    if tree.body().is_object() {
         Dynamic::from(tree)
     } else {
-        tree.root().clone()
+        tree.whole()
     }
 }
 
@@ -187,13 +176,53 @@ fn file_property(file: &mut ScriptFile, name: ImmutableString) -> Fallible<Dynam
     })
 }
 
+/// Whether a value is what it was. After a method was called on a part of an event
+/// (`event.facts.plates.len()`), Rhai puts the part back, and only what was changed is a mistake.
+fn same(before: &Dynamic, after: &Dynamic) -> bool {
+    if let (Some(before), Some(after)) = (before.read_lock::<Map>(), after.read_lock::<Map>()) {
+        let mut members = before.iter().zip(after.iter());
+        return before.len() == after.len()
+            && members.all(|((one, a), (two, b))| one == two && same(a, b));
+    }
+    if let (Some(before), Some(after)) = (before.read_lock::<Array>(), after.read_lock::<Array>()) {
+        let mut items = before.iter().zip(after.iter());
+        return before.len() == after.len() && items.all(|(a, b)| same(a, b));
+    }
+    if let (Some(before), Some(after)) = (before.read_lock::<Tree>(), after.read_lock::<Tree>()) {
+        return Arc::ptr_eq(&before.view, &after.view) && before.facts == after.facts;
+    }
+    if let (Some(before), Some(after)) = (
+        before.read_lock::<ScriptFile>(),
+        after.read_lock::<ScriptFile>(),
+    ) {
+        return before.0 == after.0;
+    }
+    if let (Ok(before), Ok(after)) = (before.as_float(), after.as_float()) {
+        return before.to_bits() == after.to_bits();
+    }
+    before.type_id() == after.type_id()
+        && match before.as_immutable_string_ref() {
+            Ok(text) => after
+                .as_immutable_string_ref()
+                .is_ok_and(|one| *one == *text),
+            Err(_) => {
+                before.is_unit()
+                    || before.as_int().is_ok() && before.as_int() == after.as_int()
+                    || before.as_bool().is_ok() && before.as_bool() == after.as_bool()
+            }
+        }
+}
+
 /// Makes the types known to the engine.
 pub(crate) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<ScriptEvent>("Event")
         .register_indexer_get(property)
         .register_indexer_set(
-            |_: &mut ScriptEvent, name: ImmutableString, _: Dynamic| -> Fallible<()> {
+            |event: &mut ScriptEvent, name: ImmutableString, value: Dynamic| -> Fallible<()> {
+                if same(&property(event, name.clone())?, &value) {
+                    return Ok(());
+                }
                 Err(format!(
                     "an event cannot be changed; copy what you need: `let {name} = event.{name};`"
                 )
@@ -213,9 +242,12 @@ pub(crate) fn register(engine: &mut Engine) {
         });
     engine
         .register_type_with_name::<Tree>("map")
-        .register_indexer_get(|tree: &mut Tree, name: ImmutableString| tree.member(&name))
+        .register_indexer_get(|tree: &mut Tree, name: ImmutableString| tree.body().get(&name))
         .register_indexer_set(
-            |_: &mut Tree, _: ImmutableString, _: Dynamic| -> Fallible<()> {
+            |tree: &mut Tree, name: ImmutableString, value: Dynamic| -> Fallible<()> {
+                if same(&tree.body().get(&name), &value) {
+                    return Ok(());
+                }
                 Err(
                     "an event cannot be changed; copy it first: `let mine = event.data.to_map();`"
                         .into(),
@@ -223,28 +255,24 @@ pub(crate) fn register(engine: &mut Engine) {
             },
         )
         .register_fn("keys", |tree: &mut Tree| -> Array {
-            tree.to_map().keys().map(|key| text(key)).collect()
+            tree.body().names().map(text).collect()
         })
         .register_fn("values", |tree: &mut Tree| -> Array {
-            tree.to_map().into_values().collect()
+            tree.body().to_map().into_values().collect()
         })
         .register_fn("len", |tree: &mut Tree| {
-            tree.root()
-                .as_map_ref()
-                .map_or(0, |map| i64::try_from(map.len()).unwrap_or(i64::MAX))
+            i64::try_from(tree.body().len()).unwrap_or(i64::MAX)
         })
-        .register_fn("get", |tree: &mut Tree, name: &str| tree.member(name))
+        .register_fn("get", |tree: &mut Tree, name: &str| tree.body().get(name))
         .register_fn("contains", |tree: &mut Tree, name: &str| {
-            tree.root()
-                .as_map_ref()
-                .is_ok_and(|map| map.contains_key(name))
+            tree.body().contains(name)
         })
-        .register_fn("to_map", |tree: &mut Tree| tree.to_map())
+        .register_fn("to_map", |tree: &mut Tree| tree.body().to_map())
         .register_fn("to_json", |tree: &mut Tree| {
-            rhai::format_map_as_json(&tree.to_map())
+            rhai::format_map_as_json(&tree.body().to_map())
         })
-        .register_fn("to_string", |tree: &mut Tree| tree.root().to_string())
-        .register_fn("to_debug", |tree: &mut Tree| format!("{:?}", tree.root()));
+        .register_fn("to_string", |tree: &mut Tree| tree.whole().to_string())
+        .register_fn("to_debug", |tree: &mut Tree| format!("{:?}", tree.whole()));
     engine
         .register_type_with_name::<ScriptFile>("Attachment")
         .register_indexer_get(file_property)

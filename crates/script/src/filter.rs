@@ -8,17 +8,15 @@ pub type Filter = Vec<(String, Value)>;
 
 /// Whether an event has all the fields that a filter wants.
 pub(crate) fn passes(filter: &[(String, Value)], event: &Event) -> bool {
-    // Parsed at most once, and only when a filter looks into the body.
-    let mut data: Option<Value> = None;
     filter.iter().all(|(path, wanted)| {
-        let found = field(event, &mut data, path);
+        let found = field(event, path);
         accepts(wanted, found.as_ref().unwrap_or(&Value::Null))
     })
 }
 
 /// The text of one field of an event, for a `key`; empty when it is not there.
 pub(crate) fn text(event: &Event, path: &str) -> String {
-    match field(event, &mut None, path) {
+    match field(event, path) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text,
         Some(other) => other.to_string(),
@@ -26,7 +24,7 @@ pub(crate) fn text(event: &Event, path: &str) -> String {
 }
 
 /// The field of an event under a dotted path: `facts.camera`, `data.items.0.id`, `subject`.
-fn field(event: &Event, data: &mut Option<Value>, path: &str) -> Option<Value> {
+fn field(event: &Event, path: &str) -> Option<Value> {
     let (head, rest) = path.split_once('.').unwrap_or((path, ""));
     let walk = |root: &Value| {
         let mut parts = rest.split('.').filter(|part| !part.is_empty());
@@ -51,10 +49,12 @@ fn field(event: &Event, data: &mut Option<Value>, path: &str) -> Option<Value> {
             let found = headers.find(|(name, _)| name.eq_ignore_ascii_case(rest))?;
             Some(found.1.clone().into())
         }
-        "data" => walk(data.get_or_insert_with(|| {
+        // Only what the path leads to is built: most events are turned away here.
+        "data" => {
             let text = std::str::from_utf8(&event.data).unwrap_or_default();
-            porchlight_core::json::parse(text).unwrap_or(Value::Null)
-        })),
+            let parts: Vec<&str> = rest.split('.').filter(|part| !part.is_empty()).collect();
+            porchlight_core::json::pick(text, &parts).unwrap_or_default()
+        }
         _ => None,
     }
 }

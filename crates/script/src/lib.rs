@@ -14,6 +14,7 @@
 mod agenda;
 mod api;
 pub mod asked;
+mod body;
 mod check;
 mod convert;
 mod current;

@@ -108,15 +108,23 @@ pub fn rehearse(
                 asked::question(question.args),
             );
             let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = answers.get_mut(&key).and_then(std::collections::VecDeque::pop_front);
-            if known.as_ref().is_none_or(|one| one.answer.is_none() && one.error.is_none()) {
+            let known = answers
+                .get_mut(&key)
+                .and_then(std::collections::VecDeque::pop_front);
+            if known
+                .as_ref()
+                .is_none_or(|one| one.answer.is_none() && one.error.is_none())
+            {
                 *missing.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             }
             match known {
                 Some(known) => asked::again(&known),
                 None => Err(ActionError::never(
                     "config",
-                    format!("{} was not asked then, so its answer was not recorded", question.kind),
+                    format!(
+                        "{} was not asked then, so its answer was not recorded",
+                        question.kind
+                    ),
                 )),
             }
         }),
@@ -135,21 +143,24 @@ pub fn rehearse(
     rehearsed.stopped = work().err();
     for happened in world.happened() {
         let run = &happened.run;
-        if let Outcome::Error { message, place } | Outcome::Limit { message, place } = &run.outcome {
+        if let Outcome::Error { message, place } | Outcome::Limit { message, place } = &run.outcome
+        {
             let text = format!("{place}: {message}");
             if !rehearsed.mistakes.contains(&text) && rehearsed.mistakes.len() < 20 {
                 rehearsed.mistakes.push(text);
             }
         }
-        rehearsed.deeds.extend(run.actions.iter().map(|action| Deed {
-            root: happened.root,
-            script: run.script.clone(),
-            handler: format!("{}:{} {}", run.place.path, run.place.line, run.title),
-            at: run.started,
-            kind: action.kind.clone(),
-            title: action.title.clone(),
-            args: action.args.clone(),
-        }));
+        rehearsed
+            .deeds
+            .extend(run.actions.iter().map(|action| Deed {
+                root: happened.root,
+                script: run.script.clone(),
+                handler: format!("{}:{} {}", run.place.path, run.place.line, run.title),
+                at: run.started,
+                kind: action.kind.clone(),
+                title: action.title.clone(),
+                args: action.args.clone(),
+            }));
     }
     rehearsed.unanswered = *unanswered.lock().unwrap_or_else(PoisonError::into_inner);
     rehearsed

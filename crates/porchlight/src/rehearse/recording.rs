@@ -62,7 +62,7 @@ impl Recording {
         };
         let oldest = events.first().map(|event| event.received);
         let start = oldest.unwrap_or(stretch.since);
-        let runs = runs_since(reader, start, stretch.until)?;
+        let runs = runs_since(reader, start)?;
         let mut roots = Roots::default();
         for event in &events {
             roots.note(event);
@@ -71,7 +71,8 @@ impl Recording {
         let (state, unknown) = state_at(reader, &runs)?;
         let outside: HashSet<EventId> = events.iter().map(|event| event.id).collect();
         let (mut answers, mut deeds) = (Answers::new(), Vec::new());
-        for run in runs {
+        // The state needed all runs up to now.
+        for run in runs.into_iter().filter(|run| run.started <= stretch.until) {
             let root = roots.of(reader, run.event)?;
             if root != 0 && !outside.contains(&root) {
                 continue; // the rest of what began before
@@ -82,7 +83,12 @@ impl Recording {
                 }
             }
             for asked in run.asked {
-                let key = (root, run.script.clone(), asked.kind.clone(), asked.question.clone());
+                let key = (
+                    root,
+                    run.script.clone(),
+                    asked.kind.clone(),
+                    asked.question.clone(),
+                );
                 answers.entry(key).or_default().push_back(asked);
             }
         }
@@ -128,16 +134,12 @@ fn events(reader: &Reader, stretch: Stretch) -> Result<(Vec<Event>, bool), ReadE
     }
 }
 
-/// The runs that began in a stretch, oldest first.
-fn runs_since(
-    reader: &Reader,
-    since: Timestamp,
-    until: Timestamp,
-) -> Result<Vec<RunRecord>, ReadError> {
+/// The runs that began since then, oldest first.
+fn runs_since(reader: &Reader, since: Timestamp) -> Result<Vec<RunRecord>, ReadError> {
     let mut found = Vec::new();
     walk_back(reader, None, |run| {
         let goes_on = run.started >= since;
-        if goes_on && run.started <= until {
+        if goes_on {
             found.push(run);
         }
         goes_on
@@ -172,7 +174,8 @@ fn walk_back(
 }
 
 /// The state before the first of these runs. A key that none of them wrote has the value that it
-/// has now. For the others the runs before are looked through; what they don't tell is not known.
+/// has now. For the others the runs before are looked through; what they don't tell is not known,
+/// unless they go back to the very first one: before that there was nothing.
 fn state_at(
     reader: &Reader,
     runs: &[RunRecord],
@@ -188,8 +191,10 @@ fn state_at(
     }
     let first = runs.iter().map(|run| run.id).min();
     let mut left = MOST_RUNS_BACK;
+    let mut oldest = first.unwrap_or(0);
     if let (Some(first), false) = (first, open.is_empty()) {
         walk_back(reader, Some(first), |run| {
+            oldest = run.id;
             for write in run.state.into_iter().rev() {
                 let Some(later) = open.get_mut(&write.key) else {
                     continue;
@@ -198,17 +203,28 @@ fn state_at(
                 if matches!(write.op, StateOp::Add(_)) {
                     continue;
                 }
-                let mut value = None;
-                for write in open.remove(&write.key).into_iter().flatten().rev() {
-                    value = write.op.apply(value.as_ref());
-                }
-                value.and_then(|value| state.insert(write.key.clone(), value));
+                let writes = open.remove(&write.key).unwrap_or_default();
+                after(writes).and_then(|value| state.insert(write.key.clone(), value));
             }
             left -= 1;
             left > 0 && !open.is_empty()
         })?;
     }
+    if oldest == 1 {
+        for (key, writes) in std::mem::take(&mut open) {
+            after(writes).and_then(|value| state.insert(key, value));
+        }
+    }
     Ok((state.into_iter().collect(), open.into_keys().collect()))
+}
+
+/// The value after these writes, which stand newest first, where there was none before.
+fn after(writes: Vec<StateWrite>) -> Option<Value> {
+    let mut value = None;
+    for write in writes.into_iter().rev() {
+        value = write.op.apply(value.as_ref());
+    }
+    value
 }
 
 /// The outside event that each event goes back to.

@@ -46,7 +46,15 @@ pub fn differences(pair: &Pair<'_>) -> Vec<String> {
         let more = if end < args.len() { "…" } else { "" };
         let at = deed.at.to_rfc3339();
         let clock = at.get(11..19).unwrap_or_default();
-        paint(code, &format!("        {sign} {clock} {}  {}  {}{more}", deed.handler, deed.title, &args[..end]))
+        paint(
+            code,
+            &format!(
+                "        {sign} {clock} {}  {}  {}{more}",
+                deed.handler,
+                deed.title,
+                &args[..end]
+            ),
+        )
     };
     let gone = pair.gone.iter().map(|deed| text("-", "31", deed));
     let new = pair.new.iter().map(|deed| text("+", "32", deed));
@@ -63,11 +71,15 @@ pub fn sum(recording: &Recording, rehearsed: &Rehearsed, pairs: &Pairs<'_>, diff
     }
     if !recording.unknown.is_empty() {
         let keys = recording.unknown.join(", ");
-        line(&format!("note: what these state values were then is not known, so they start empty: {keys}"));
+        line(&format!(
+            "note: what these state values were then is not known, so they start empty: {keys}"
+        ));
     }
     if rehearsed.unanswered > 0 {
         let count = rehearsed.unanswered;
-        line(&format!("note: {count} questions of scripts failed, because no answer was recorded"));
+        line(&format!(
+            "note: {count} questions of scripts failed, because no answer was recorded"
+        ));
     }
     if let Some(stopped) = rehearsed.stopped {
         line(&format!("note: it was stopped: {stopped}"));
@@ -88,7 +100,11 @@ pub fn sum(recording: &Recording, rehearsed: &Rehearsed, pairs: &Pairs<'_>, diff
 /// One object a line for each action.
 pub fn json(pairs: &Pairs<'_>, diff: bool) {
     for (event, pair) in pairs {
-        let signs = [("same", &pair.same), ("gone", &pair.gone), ("new", &pair.new)];
+        let signs = [
+            ("same", &pair.same),
+            ("gone", &pair.gone),
+            ("new", &pair.new),
+        ];
         for (sign, deeds) in signs {
             for deed in deeds {
                 let mut object = json!({

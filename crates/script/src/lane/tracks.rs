@@ -139,3 +139,28 @@ impl Tracks {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_cannot_make_keys_without_end() {
+        let mut tracks = Tracks::default();
+        let options = HandlerOptions::default();
+        let mut chain = Chain::default();
+        for number in 0..MOST_TRACKS {
+            chain.key = number.to_string();
+            chain.id = format!("{number}/gate.rhai/0");
+            let id = (chain.handler.clone(), chain.key.clone());
+            assert!(matches!(tracks.admit(&id, &options), Admission::Run { .. }));
+            tracks.entered(&chain);
+        }
+        let id = (String::new(), "one more".to_owned());
+        let more = tracks.admit(&id, &options);
+        assert!(matches!(more, Admission::Skip("too many keys")));
+        tracks.over(&chain);
+        let again = tracks.admit(&id, &options);
+        assert!(matches!(again, Admission::Run { .. }), "one is over");
+    }
+}

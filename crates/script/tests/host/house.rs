@@ -34,6 +34,10 @@ impl House {
             scripts_dir: "/nonexistent".into(),
             settings: json!({}),
             targets: json!({}),
+            limits: Limits {
+                waits_outstanding: 200,
+                ..Limits::default()
+            },
             ask: Arc::new(|_, _, _| Err(ActionError::never("connect", "nobody answers"))),
             clock: Arc::new(move || Timestamp(hand.load(Ordering::Relaxed))),
             ..HostConfig::default()

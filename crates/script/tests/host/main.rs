@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod beside;
+mod body;
 mod handlers;
 mod hostile;
 mod house;

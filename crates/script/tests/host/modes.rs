@@ -160,15 +160,6 @@ fn a_key_that_fails_is_an_error_of_the_run() {
 }
 
 #[test]
-fn strangers_cannot_make_keys_without_end() {
-    let options = "#{ mode: \"single\", key: \"data.n\" }";
-    House::with(&motion(options), |house| {
-        send(house, 0..10_001);
-        assert_eq!(house.skips(), ["too many keys"]);
-    });
-}
-
-#[test]
 fn a_cooldown_skips_until_it_is_over_also_after_a_restart() {
     let source = r#"on("bell", #{ cooldown: "30s", key: "data.door" }, |event| {
         log::info(event.data.door);

@@ -173,15 +173,13 @@ fn a_wait_whose_version_is_gone_says_so() {
 
 #[test]
 fn too_many_open_waits_are_refused_with_advice() {
-    let source = r#"on("go", |event| {
-        for n in 0..100 { later("1d", || 1); }
-    });"#;
+    let source = r#"on("go", |event| { for n in 0..40 { later("1d", || 1); } });"#;
     House::with(source, |house| {
-        for _ in 0..101 {
+        for _ in 0..6 {
             house.send("go", json!({}));
         }
         let skips = house.skips();
-        assert!(skips[0].contains("10000 waits of this script"), "{skips:?}");
-        assert_eq!(house.agenda.len(), 10_000);
+        assert!(skips[0].contains("200 waits of this script"), "{skips:?}");
+        assert_eq!(house.agenda.len(), 200);
     });
 }
