@@ -28,3 +28,4 @@ mod scripts;
 mod silence;
 mod tls;
 mod verify;
+mod waits;

@@ -240,7 +240,11 @@ impl Dispatcher {
             Input::LaneFree(script, lane) => self.lanes.set_free(&script, *lane),
             Input::Committed(committed) => self.committed(*committed),
             Input::Page(page) => self.take_page(page),
-            Input::Stop(done) => self.stopping = Some(done),
+            Input::Stop(done) => {
+                // So that waits which count the time that the host runs know when it ended.
+                self.journal.beat();
+                self.stopping = Some(done);
+            }
         }
     }
 

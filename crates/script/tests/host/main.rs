@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod body;
+mod checks;
 mod handlers;
 mod hostile;
 mod house;
