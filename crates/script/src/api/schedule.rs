@@ -24,9 +24,12 @@ pub(super) fn register(engine: &mut Engine) {
         /// lines keep count, and no change of clocks moves it. For round times there is `cron`.
         ///
         /// * `period` (duration): how long; at least `"1s"`
-        /// * `options` (map): those of `on`, and
-        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
-        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        /// * `options` (map): on which of them, and how
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: "skip", "once" or "all"; "skip" when nothing is said
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ scheduled, late_by, schedule }`; `scheduled` is when it fell due, `late_by` how much later it is
+        ///
+        /// Fails when the period is none or shorter than a second, an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// every("10m", |tick| {
@@ -50,10 +53,13 @@ pub(super) fn register(engine: &mut Engine) {
         /// lists, ranges or steps of hours, minutes or seconds follows the clock.
         ///
         /// * `pattern` (text): minute, hour, day of the month, month and day of the week; seconds may stand before them and a year behind
-        /// * `options` (map): those of `on`, and
+        /// * `options` (map): on which of them, and how
         ///   * `time_zone` (text): whose clock; that of `[home]` without it
-        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
-        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: "skip", "once" or "all"; "skip" when nothing is said
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ scheduled, late_by, schedule }`; `scheduled` is when it fell due, `late_by` how much later it is
+        ///
+        /// Fails when the pattern is none or never comes, an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// cron("0 7 * * MON-FRI", |tick| light::on("porch"));
@@ -76,11 +82,14 @@ pub(super) fn register(engine: &mut Engine) {
         /// A time that the clock skips comes at the change, and one that it shows twice comes once.
         ///
         /// * `times` (text or list): a time such as `"07:30"`, or several
-        /// * `options` (map): those of `on`, and
+        /// * `options` (map): on which of them, and how
         ///   * `days` (text or list): the days of the week, such as `["mon", "wed"]`, `"weekdays"` or `"weekends"`; every day without it
         ///   * `time_zone` (text): whose clock; that of `[home]` without it
-        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
-        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: "skip", "once" or "all"; "skip" when nothing is said
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ scheduled, late_by, schedule }`; `scheduled` is when it fell due, `late_by` how much later it is
+        ///
+        /// Fails when a time is none, an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// daily("22:30", |tick| light::off("porch"));
@@ -102,10 +111,13 @@ pub(super) fn register(engine: &mut Engine) {
         /// doesn't do it there is no call.
         ///
         /// * `when` (text): `dawn`, `sunrise`, `noon`, `sunset` or `dusk`, alone or with `+` or `-` and a length of time of at most a day
-        /// * `options` (map): those of `on`, and
+        /// * `options` (map): on which of them, and how
         ///   * `days` (text or list): the days of the week on which the sun does it, such as `"weekdays"`; every day without it
-        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
-        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: "skip", "once" or "all"; "skip" when nothing is said
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ scheduled, late_by, schedule }`; `scheduled` is when it fell due, `late_by` how much later it is
+        ///
+        /// Fails when the sun does no such thing, `[home]` doesn't say where it is, an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// sun("sunset - 30m", |tick| light::on("porch"));
@@ -125,8 +137,11 @@ pub(super) fn register(engine: &mut Engine) {
         ///
         /// A save of the file is no start.
         ///
-        /// * `options` (map): those of `on`
-        /// * `handler` (function): gets `#{ reason }`: `"start"` or `"added"`
+        /// * `options` (map): how it runs
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ reason }`, "start" or "added"
+        ///
+        /// Fails when an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// on_start(|start| {
