@@ -1,7 +1,9 @@
 //! `porchlight check`: loads the configuration and all scripts, and reports every mistake at once.
 //!
 //! Nothing is started and nothing is written. For each webhook it says in one line what its proof
-//! covers and what not.
+//! covers and what not, and for each schedule when it comes next.
+
+mod schedules;
 
 use crate::config::Config;
 use crate::dispatch::system_clock;
@@ -29,7 +31,7 @@ pub fn check(home: &Home, json: bool) -> Ending {
             None
         }
     };
-    let scripts = check_scripts(home, config.as_ref(), &mut problems);
+    let (scripts, schedules) = check_scripts(home, config.as_ref(), &mut problems);
     tell(&problems, json);
     let errors = problems
         .iter()
@@ -45,6 +47,9 @@ pub fn check(home: &Home, json: bool) -> Ending {
                 webhook.describe_dedup(),
                 uses.of(webhook)
             ));
+        }
+        for schedule in schedules {
+            output::line(&schedule);
         }
         output::line(&format!(
             "{scripts} scripts, {} mistakes, {} warnings",
@@ -99,8 +104,15 @@ fn somewhere() -> HomePlace {
     }
 }
 
-/// Loads every script the way a start would; with a broken configuration, settings are empty.
-fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagnostic>) -> usize {
+/// Loads every script the way a start would; with a broken configuration, settings are empty. Gives
+/// their number, and what there is to say of their schedules.
+fn check_scripts(
+    home: &Home,
+    config: Option<&Config>,
+    problems: &mut Vec<Diagnostic>,
+) -> (usize, Vec<String>) {
+    let place = config.map_or_else(somewhere, |config| config.place.clone());
+    let now = system_clock()();
     let host = Host::new(HostConfig {
         scripts_dir: home.scripts(),
         settings: config.map_or_else(|| serde_json::json!({}), |config| config.settings.clone()),
@@ -108,7 +120,7 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
             || serde_json::json!({}),
             |config| config.targets.seen.clone().into(),
         ),
-        place: config.map_or_else(somewhere, |config| config.place.clone()),
+        place: place.clone(),
         limits: Limits::default(),
         state: State::from(Vec::new()),
         ask: Arc::new(|_, _, _| {
@@ -126,7 +138,7 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
                 "scripts",
                 format!("can't be read: {error}"),
             ));
-            return 0;
+            return (0, Vec::new());
         }
     };
     // Deeply nested scripts need more stack than the main thread has.
@@ -135,16 +147,19 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
         .spawn(move || {
             let mut library = Library::new(host, Box::new(|_| None));
             let report = library.apply(batch);
-            (report.problems, library.live().count())
+            let scripts = library.live();
+            let schedules = scripts.flat_map(|script| schedules::lines(script, &place, now));
+            let schedules: Vec<String> = schedules.collect();
+            (report.problems, library.live().count(), schedules)
         });
     match loaded.map(std::thread::JoinHandle::join) {
-        Ok(Ok((found, count))) => {
+        Ok(Ok((found, count, schedules))) => {
             problems.extend(found);
-            count
+            (count, schedules)
         }
         _ => {
             problems.push(Diagnostic::error_in("scripts", "checking them failed"));
-            0
+            (0, Vec::new())
         }
     }
 }
