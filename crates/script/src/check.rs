@@ -314,7 +314,7 @@ fn lost_changes(check: &Check, ast: &AST) -> Vec<Diagnostic> {
     ast.walk(&mut |nodes: &[ASTNode]| {
         if let Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) =
             nodes.last()
-            && matches!(call.name.as_str(), "on" | "on_silence")
+            && crate::api::TRIGGERS.contains(&call.name.as_str())
             && let Some((function, names)) = call.args.last().and_then(closure)
         {
             captured.insert(function, names);
