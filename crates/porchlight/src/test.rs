@@ -108,8 +108,10 @@ impl Folder {
         let mut sum = Sum::default();
         let files: Vec<(String, String)> = self
             .sources
-            .keys()
-            .filter_map(|path| Some((path.clone(), tested_by(path)?)))
+            .iter()
+            // A file that does not have the words needs not even its script compiled.
+            .filter(|(path, source)| path.contains(&args.filter) || source.contains(&args.filter))
+            .filter_map(|(path, _)| Some((path.clone(), tested_by(path)?)))
             .filter(|(_, script)| concerned.contains(script))
             .collect();
         for (path, script) in files {
