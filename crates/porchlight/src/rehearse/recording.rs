@@ -30,6 +30,9 @@ pub struct Stretch {
 /// The answers that scripts got, by outside event, script, kind and question, in order.
 pub type Answers = HashMap<(EventId, String, String, String), VecDeque<Asked>>;
 
+/// State values by key.
+pub type Values = Vec<(String, Value)>;
+
 /// A stretch of the past.
 pub struct Recording {
     /// When it begins.
@@ -41,7 +44,7 @@ pub struct Recording {
     /// How many more there were, which are left out.
     pub left_out: bool,
     /// The state at the beginning, as far as it is known.
-    pub state: Vec<(String, Value)>,
+    pub state: Values,
     /// Keys whose value at the beginning is not known.
     pub unknown: Vec<String>,
     /// What scripts were told.
@@ -176,10 +179,7 @@ fn walk_back(
 /// The state before the first of these runs. A key that none of them wrote has the value that it
 /// has now. For the others the runs before are looked through; what they don't tell is not known,
 /// unless they go back to the very first one: before that there was nothing.
-fn state_at(
-    reader: &Reader,
-    runs: &[RunRecord],
-) -> Result<(Vec<(String, Value)>, Vec<String>), ReadError> {
+fn state_at(reader: &Reader, runs: &[RunRecord]) -> Result<(Values, Vec<String>), ReadError> {
     let mut state: BTreeMap<String, Value> = reader.state()?.into_iter().collect();
     let writes = runs.iter().flat_map(|run| &run.state);
     let mut open: BTreeMap<String, Vec<StateWrite>> = BTreeMap::new();

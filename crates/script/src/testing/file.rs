@@ -11,7 +11,6 @@ use rhai::{
     Scope,
 };
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -193,9 +192,7 @@ impl Tests {
     ) -> Result<(Vec<Test>, GlobalRuntimeState), Vec<Diagnostic>> {
         let engine = &*self.engine;
         let ast = load::compile(engine, path, source).map_err(|wrong| vec![*wrong])?;
-        let none = Functions::default();
-        let known = HashSet::new();
-        let found = check::file(path, source, &ast, &self.functions, &none, &known);
+        let found = check::alone(path, source, &ast, &self.functions);
         if found.iter().any(|one| one.severity == Severity::Error) {
             return Err(found);
         }

@@ -4,6 +4,7 @@
 
 mod beside;
 mod body;
+mod checks;
 mod handlers;
 mod hostile;
 mod house;
