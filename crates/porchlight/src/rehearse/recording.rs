@@ -8,11 +8,10 @@ use porchlight_core::{Asked, Event, EventId, StateOp, StateWrite, Timestamp};
 use porchlight_journal::{Filter, Order, ReadError, Reader, RunRecord};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::Instant;
 
 /// Rows read at once.
 const PAGE: usize = 200;
-/// So many runs are looked through for what a state value was; beyond it, it is not known.
-const MOST_RUNS_BACK: usize = 20_000;
 
 /// Which part of the past.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +24,16 @@ pub struct Stretch {
     pub most: usize,
     /// Only this event.
     pub event: Option<EventId>,
+    /// So many earlier runs are looked through for what a state value was.
+    pub look_back: usize,
+    /// When to stop reading.
+    pub patience: Option<Instant>,
+}
+
+impl Stretch {
+    fn is_over(&self) -> bool {
+        self.patience.is_some_and(|end| Instant::now() >= end)
+    }
 }
 
 /// The answers that scripts got, by outside event, script, kind and question, in order.
@@ -49,7 +58,7 @@ pub struct Recording {
     pub unknown: Vec<String>,
     /// What scripts were told.
     pub answers: Answers,
-    /// What was really done, in order.
+    /// What was really done, in order; nothing when there was no time to read it.
     pub deeds: Vec<Deed>,
 }
 
@@ -65,13 +74,13 @@ impl Recording {
         };
         let oldest = events.first().map(|event| event.received);
         let start = oldest.unwrap_or(stretch.since);
-        let runs = runs_since(reader, start)?;
+        let runs = runs_since(reader, start, &stretch)?;
         let mut roots = Roots::default();
         for event in &events {
             roots.note(event);
         }
         events.retain(|event| event.verified.scheme != "emit" && event.source != "state");
-        let (state, unknown) = state_at(reader, &runs)?;
+        let (state, unknown) = state_at(reader, &runs, &stretch)?;
         let outside: HashSet<EventId> = events.iter().map(|event| event.id).collect();
         let (mut answers, mut deeds) = (Answers::new(), Vec::new());
         // The state needed all runs up to now.
@@ -80,7 +89,8 @@ impl Recording {
             if root != 0 && !outside.contains(&root) {
                 continue; // the rest of what began before
             }
-            if run.actions > 0 {
+            // Whoever has no time to lose compares with no one's deeds.
+            if run.actions > 0 && stretch.patience.is_none() {
                 for record in reader.actions_of_run(run.id)? {
                     deeds.push(Deed::of_record(root, &run, record.action));
                 }
@@ -121,7 +131,8 @@ fn events(reader: &Reader, stretch: Stretch) -> Result<(Vec<Event>, bool), ReadE
         let last = page.len() < PAGE;
         for event in page {
             before = Some(event.id);
-            if event.received < stretch.since || found.len() >= stretch.most {
+            let enough = found.len() >= stretch.most || stretch.is_over();
+            if event.received < stretch.since || enough {
                 let more = event.received >= stretch.since;
                 found.reverse();
                 return Ok((found, more));
@@ -138,10 +149,14 @@ fn events(reader: &Reader, stretch: Stretch) -> Result<(Vec<Event>, bool), ReadE
 }
 
 /// The runs that began since then, oldest first.
-fn runs_since(reader: &Reader, since: Timestamp) -> Result<Vec<RunRecord>, ReadError> {
+fn runs_since(
+    reader: &Reader,
+    since: Timestamp,
+    stretch: &Stretch,
+) -> Result<Vec<RunRecord>, ReadError> {
     let mut found = Vec::new();
     walk_back(reader, None, |run| {
-        let goes_on = run.started >= since;
+        let goes_on = run.started >= since && !stretch.is_over();
         if goes_on {
             found.push(run);
         }
@@ -179,7 +194,11 @@ fn walk_back(
 /// The state before the first of these runs. A key that none of them wrote has the value that it
 /// has now. For the others the runs before are looked through; what they don't tell is not known,
 /// unless they go back to the very first one: before that there was nothing.
-fn state_at(reader: &Reader, runs: &[RunRecord]) -> Result<(Values, Vec<String>), ReadError> {
+fn state_at(
+    reader: &Reader,
+    runs: &[RunRecord],
+    stretch: &Stretch,
+) -> Result<(Values, Vec<String>), ReadError> {
     let mut state: BTreeMap<String, Value> = reader.state()?.into_iter().collect();
     let writes = runs.iter().flat_map(|run| &run.state);
     let mut open: BTreeMap<String, Vec<StateWrite>> = BTreeMap::new();
@@ -190,9 +209,9 @@ fn state_at(reader: &Reader, runs: &[RunRecord]) -> Result<(Values, Vec<String>)
         state.remove(key);
     }
     let first = runs.iter().map(|run| run.id).min();
-    let mut left = MOST_RUNS_BACK;
+    let mut left = stretch.look_back;
     let mut oldest = first.unwrap_or(0);
-    if let (Some(first), false) = (first, open.is_empty()) {
+    if let (Some(first), false) = (first, open.is_empty() || left == 0) {
         walk_back(reader, Some(first), |run| {
             oldest = run.id;
             for write in run.state.into_iter().rev() {
@@ -207,7 +226,7 @@ fn state_at(reader: &Reader, runs: &[RunRecord]) -> Result<(Values, Vec<String>)
                 after(writes).and_then(|value| state.insert(write.key.clone(), value));
             }
             left -= 1;
-            left > 0 && !open.is_empty()
+            left > 0 && !open.is_empty() && !stretch.is_over()
         })?;
     }
     if oldest == 1 {
