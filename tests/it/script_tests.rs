@@ -289,3 +289,35 @@ fn watching_runs_what_a_save_concerns_and_nothing_else() {
     child.kill().expect("kill");
     child.wait().expect("wait");
 }
+
+#[test]
+fn check_finds_mistakes_in_test_files_and_in_what_the_configuration_says_of_scripts() {
+    let config = gate_config() + "[scripts]\nswap_on_failing_tests = \"yes\"\nshaddow = \"24h\"\n";
+    let house = House::furnish(&config, &[("a.rhai", SCRIPT)]);
+    let said = text(&house.porchlight(&["check"]));
+    assert!(
+        said.contains("`swap_on_failing_tests` must be true or false, not a text"),
+        "{said}"
+    );
+    assert!(said.contains("did you mean `shadow`?"), "{said}");
+    let scripts = [
+        ("a.rhai", SCRIPT),
+        ("a.test.rhai", "test(\"a\", |home| { home.expct(\"x\"); });"),
+        ("gone.test.rhai", TEST),
+        ("lib/words.rhai", "fn one() { 1 }"),
+        ("lib/words.test.rhai", TEST),
+    ];
+    let house = House::furnish(&gate_config(), &scripts);
+    for command in ["check", "test"] {
+        let output = house.porchlight(&[command]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for line in [
+            "did you mean `expect`?",
+            "gone.rhai, which it tests, is not there",
+            "a library has no handlers that a test could reach",
+        ] {
+            assert!(said.contains(line), "{command}: {line}\n{said}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
+use crate::rehearse::check_tests;
 use crate::scripts::Library;
 use crate::{Ending, output};
 use porchlight_core::{ActionError, Diagnostic, Severity};
@@ -133,9 +134,11 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
     let loaded = std::thread::Builder::new()
         .stack_size(porchlight_script::STACK_SIZE)
         .spawn(move || {
+            let tests = check_tests(&host, &batch);
             let mut library = Library::new(host, Box::new(|_| None));
-            let report = library.apply(batch);
-            (report.problems, library.live().count())
+            let mut problems = tests;
+            problems.extend(library.apply(batch).problems);
+            (problems, library.live().count())
         });
     match loaded.map(std::thread::JoinHandle::join) {
         Ok(Ok((found, count))) => {

@@ -10,8 +10,13 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
-/// Rows read at once.
+/// Runs read at once.
 const PAGE: usize = 200;
+/// Events read at once; each may have a picture in it.
+const EVENT_PAGE: usize = 20;
+
+/// Events with more bytes of body than this together are not held in memory; cameras send pictures.
+const MOST_BYTES: usize = 128 << 20;
 
 /// Which part of the past.
 #[derive(Debug, Clone, Copy)]
@@ -68,12 +73,17 @@ impl Recording {
     /// # Errors
     /// The journal can't be read.
     pub fn read(reader: &Reader, stretch: Stretch) -> Result<Self, ReadError> {
-        let (mut events, left_out) = match stretch.event {
-            Some(id) => (reader.event(id)?.into_iter().collect(), false),
-            None => events(reader, stretch)?,
+        let (mut events, before) = match stretch.event {
+            Some(id) => (reader.event(id)?.into_iter().collect(), Before::LeftOut),
+            None => events(reader, &stretch)?,
         };
+        let left_out = before == Before::LeftOut && stretch.event.is_none();
         let oldest = events.first().map(|event| event.received);
-        let start = oldest.unwrap_or(stretch.since);
+        // A home that is younger than the stretch had no schedules before its first event.
+        let start = match (before, oldest) {
+            (Before::Older, _) | (_, None) => stretch.since,
+            (_, Some(oldest)) => oldest,
+        };
         let runs = runs_since(reader, start, &stretch)?;
         let mut roots = Roots::default();
         for event in &events {
@@ -118,32 +128,49 @@ impl Recording {
     }
 }
 
-/// The events of a stretch, oldest first, and whether there were more.
-fn events(reader: &Reader, stretch: Stretch) -> Result<(Vec<Event>, bool), ReadError> {
-    let mut found = Vec::new();
+/// What the journal has before the events that were read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nothing.
+    Nothing,
+    /// Events before the stretch.
+    Older,
+    /// Events of the stretch itself.
+    LeftOut,
+}
+
+/// The events of a stretch, oldest first, and what there is before them.
+fn events(reader: &Reader, stretch: &Stretch) -> Result<(Vec<Event>, Before), ReadError> {
+    let (mut found, mut bytes) = (Vec::new(), 0);
     let mut before = None;
     loop {
         let page = reader.events(&Filter {
             order: Order::NewestFirst { before },
-            limit: PAGE,
+            limit: EVENT_PAGE,
             ..Filter::default()
         })?;
-        let last = page.len() < PAGE;
+        let last = page.len() < EVENT_PAGE;
         for event in page {
             before = Some(event.id);
-            let enough = found.len() >= stretch.most || stretch.is_over();
+            let enough = found.len() >= stretch.most || bytes > MOST_BYTES || stretch.is_over();
             if event.received < stretch.since || enough {
-                let more = event.received >= stretch.since;
+                let older = event.received < stretch.since;
                 found.reverse();
-                return Ok((found, more));
+                let before = if older {
+                    Before::Older
+                } else {
+                    Before::LeftOut
+                };
+                return Ok((found, before));
             }
             if event.received <= stretch.until {
+                bytes += event.data.len();
                 found.push(event);
             }
         }
         if last {
             found.reverse();
-            return Ok((found, false));
+            return Ok((found, Before::Nothing));
         }
     }
 }
