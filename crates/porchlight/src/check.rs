@@ -8,6 +8,7 @@ mod schedules;
 use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
+use crate::rehearse::check_tests;
 use crate::scripts::Library;
 use crate::{Ending, output};
 use porchlight_core::{ActionError, Diagnostic, Severity};
@@ -145,12 +146,14 @@ fn check_scripts(
     let loaded = std::thread::Builder::new()
         .stack_size(porchlight_script::STACK_SIZE)
         .spawn(move || {
+            let tests = check_tests(&host, &batch);
             let mut library = Library::new(host, Box::new(|_| None));
-            let report = library.apply(batch);
+            let mut problems = tests;
+            problems.extend(library.apply(batch).problems);
             let scripts = library.live();
             let schedules = scripts.flat_map(|script| schedules::lines(script, &place, now));
             let schedules: Vec<String> = schedules.collect();
-            (report.problems, library.live().count(), schedules)
+            (problems, library.live().count(), schedules)
         });
     match loaded.map(std::thread::JoinHandle::join) {
         Ok(Ok((found, count, schedules))) => {
