@@ -3,6 +3,8 @@
 //! Nothing is started and nothing is written. For each webhook it says in one line what its proof
 //! covers and what not.
 
+mod across;
+
 use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
@@ -12,24 +14,22 @@ use porchlight_core::{ActionError, Diagnostic, Severity};
 use porchlight_journal::{Reader, SecretUse};
 use porchlight_script::schedule::HomePlace;
 use porchlight_script::watch::scan;
-use porchlight_script::{Host, HostConfig, Limits, State};
+use porchlight_script::{Host, HostConfig, Limits, Script, State};
 use porchlight_source::Webhook;
 use std::sync::Arc;
 
 /// Checks the home.
 pub fn check(home: &Home, json: bool) -> Ending {
-    let mut problems = Vec::new();
-    let config = match Config::load(&home.dir) {
-        Ok(config) => {
-            problems.extend(config.warnings.iter().cloned());
-            Some(config)
-        }
-        Err(mistakes) => {
-            problems.extend(mistakes);
-            None
-        }
+    let (config, mut problems) = match Config::look(&home.dir) {
+        Ok((config, problems)) => (Some(config), problems),
+        Err(problems) => (None, problems),
     };
-    let scripts = check_scripts(home, config.as_ref(), &mut problems);
+    let sound = !has_errors(&problems);
+    let loaded = check_scripts(home, config.as_ref(), sound, &mut problems);
+    if let (Some(config), true) = (&config, sound) {
+        problems.extend(across::warnings(home, config, &loaded));
+    }
+    let scripts = loaded.live.len();
     tell(&problems, json);
     let errors = problems
         .iter()
@@ -91,15 +91,34 @@ impl Uses {
     }
 }
 
-/// Loads every script the way a start would; with a broken configuration, settings are empty.
-fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagnostic>) -> usize {
+fn has_errors(problems: &[Diagnostic]) -> bool {
+    let mut problems = problems.iter();
+    problems.any(|problem| problem.severity == Severity::Error)
+}
+
+/// What became of the scripts.
+#[derive(Default)]
+struct Loaded {
+    live: Vec<Arc<Script>>,
+    /// The names of those that have mistakes.
+    broken: Vec<String>,
+}
+
+/// Loads every script the way a start would. With a broken configuration nothing is said about its
+/// lamps and channels.
+fn check_scripts(
+    home: &Home,
+    config: Option<&Config>,
+    sound: bool,
+    problems: &mut Vec<Diagnostic>,
+) -> Loaded {
     let host = Host::new(HostConfig {
         scripts_dir: home.scripts(),
         settings: config.map_or_else(|| serde_json::json!({}), |config| config.settings.clone()),
-        targets: config.map_or_else(
-            || serde_json::json!({}),
-            |config| config.targets.seen.clone().into(),
-        ),
+        targets: match config {
+            Some(config) if sound => config.targets.seen.clone().into(),
+            _ => serde_json::Value::Null,
+        },
         place: config.map_or_else(HomePlace::default, |config| config.place.clone()),
         limits: Limits::default(),
         state: State::from(Vec::new()),
@@ -118,7 +137,7 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
                 "scripts",
                 format!("can't be read: {error}"),
             ));
-            return 0;
+            return Loaded::default();
         }
     };
     // Deeply nested scripts need more stack than the main thread has.
@@ -127,16 +146,20 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
         .spawn(move || {
             let mut library = Library::new(host, Box::new(|_| None));
             let report = library.apply(batch);
-            (report.problems, library.live().count())
+            let loaded = Loaded {
+                live: library.live().cloned().collect(),
+                broken: library.broken().map(str::to_owned).collect(),
+            };
+            (report.problems, loaded)
         });
     match loaded.map(std::thread::JoinHandle::join) {
-        Ok(Ok((found, count))) => {
+        Ok(Ok((found, loaded))) => {
             problems.extend(found);
-            count
+            loaded
         }
         _ => {
             problems.push(Diagnostic::error_in("scripts", "checking them failed"));
-            0
+            Loaded::default()
         }
     }
 }
