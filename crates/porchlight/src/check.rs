@@ -12,7 +12,7 @@ use crate::scripts::Library;
 use crate::{Ending, output};
 use porchlight_core::{ActionError, Diagnostic, Severity};
 use porchlight_journal::{Reader, SecretUse};
-use porchlight_script::schedule::HomePlace;
+use porchlight_script::schedule::{HomePlace, Position};
 use porchlight_script::watch::scan;
 use porchlight_script::{Host, HostConfig, Limits, Script, State};
 use porchlight_source::Webhook;
@@ -96,6 +96,15 @@ fn has_errors(problems: &[Diagnostic]) -> bool {
     problems.any(|problem| problem.severity == Severity::Error)
 }
 
+/// Stands in for a home of which the configuration can't say where it is, so that `sun` isn't a
+/// mistake as well.
+fn somewhere() -> HomePlace {
+    HomePlace {
+        position: Position::new(0.0, 0.0),
+        ..HomePlace::default()
+    }
+}
+
 /// What became of the scripts.
 #[derive(Default)]
 struct Loaded {
@@ -119,7 +128,10 @@ fn check_scripts(
             Some(config) if sound => config.targets.seen.clone().into(),
             _ => serde_json::Value::Null,
         },
-        place: config.map_or_else(HomePlace::default, |config| config.place.clone()),
+        place: match config {
+            Some(config) if sound || config.place.position.is_some() => config.place.clone(),
+            _ => somewhere(),
+        },
         limits: Limits::default(),
         state: State::from(Vec::new()),
         ask: Arc::new(|_, _, _| {

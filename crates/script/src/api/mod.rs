@@ -9,6 +9,7 @@ mod library;
 mod log;
 mod options;
 mod register;
+mod schedule;
 mod secret;
 mod sheet;
 mod silence;
@@ -25,6 +26,18 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log"];
 
+/// The functions whose last argument is a handler.
+pub(crate) const TRIGGERS: &[&str] = &[
+    "on",
+    "on_silence",
+    "on_state",
+    "on_start",
+    "every",
+    "cron",
+    "daily",
+    "sun",
+];
+
 /// Options that several functions have, for "the options of every …" in doc comments.
 pub(crate) const SHARED: &[(&str, &str)] = &[
     ("every request", http::DOC),
@@ -37,6 +50,7 @@ pub(crate) const SHARED: &[(&str, &str)] = &[
 pub(crate) fn register(engine: &mut Engine) {
     crate::event::register(engine);
     register::register(engine);
+    schedule::register(engine);
     silence::register(engine);
     secret::register(engine);
     library::register(engine);

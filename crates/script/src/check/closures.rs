@@ -21,20 +21,14 @@ pub(super) struct Closures<'a> {
     bound: HashSet<(String, String)>,
 }
 
-/// The functions that take another one and run it later, with its own copy of what it captured.
-const TAKERS: &[&str] = &[
-    "on",
-    "on_silence",
-    "on_state",
-    "on_start",
-    "every",
-    "cron",
-    "daily",
-    "sun",
-    "later",
-    "wait_for",
-    "job",
-];
+/// The functions beside the triggers that take another one and run it later, with its own copy of
+/// what it captured.
+const WAITS: &[&str] = &["later", "wait_for", "job"];
+
+/// Whether a function runs what it is given later.
+fn takes_another(name: &str) -> bool {
+    WAITS.contains(&name) || crate::api::TRIGGERS.contains(&name)
+}
 
 impl<'a> Closures<'a> {
     pub(super) fn of(ast: &'a AST) -> Self {
@@ -51,7 +45,7 @@ impl<'a> Closures<'a> {
             match nodes.last() {
                 Some(
                     ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)),
-                ) if !call.is_qualified() && TAKERS.contains(&call.name.as_str()) => {
+                ) if !call.is_qualified() && takes_another(&call.name) => {
                     for (function, _) in call.args.iter().filter_map(of) {
                         all.handed.insert(function, call.name.to_string());
                     }

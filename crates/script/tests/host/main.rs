@@ -10,6 +10,7 @@ mod house;
 mod library;
 mod loading;
 mod modes;
+mod schedule;
 mod silence;
 mod support;
 mod waits;
