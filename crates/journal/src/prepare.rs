@@ -1,7 +1,7 @@
 //! A run made ready for the writer: every JSON text is written on the caller's thread.
 
 use crate::rows::EventRow;
-use crate::{Committed, Ends, Silence, waits};
+use crate::{Committed, Ends, ScheduleRow, Silence, waits};
 use porchlight_core::{Action, Event, EventId, LogLine, NewEvent, Outcome, Run, StateWrite, Wait};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ pub(crate) struct Prepared {
     pub(crate) ends: Ends,
     /// The silence that the run reports.
     pub(crate) silence: Option<Silence>,
+    /// How far its schedule has come with the run.
+    pub(crate) schedule: Option<ScheduleRow>,
     pub(crate) detail: Detail,
     /// The arguments of each action, as JSON.
     pub(crate) args: Vec<String>,
@@ -51,6 +53,7 @@ impl Prepared {
             run,
             ends,
             silence: None,
+            schedule: None,
         }
     }
 

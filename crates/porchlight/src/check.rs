@@ -10,7 +10,7 @@ use crate::scripts::Library;
 use crate::{Ending, output};
 use porchlight_core::{ActionError, Diagnostic, Severity};
 use porchlight_journal::{Reader, SecretUse};
-use porchlight_script::schedule::HomePlace;
+use porchlight_script::schedule::{HomePlace, Position};
 use porchlight_script::watch::scan;
 use porchlight_script::{Host, HostConfig, Limits, State};
 use porchlight_source::Webhook;
@@ -91,6 +91,14 @@ impl Uses {
     }
 }
 
+/// Stands in for a home whose configuration can't be read, so that `sun` isn't a mistake as well.
+fn somewhere() -> HomePlace {
+    HomePlace {
+        position: Position::new(0.0, 0.0),
+        ..HomePlace::default()
+    }
+}
+
 /// Loads every script the way a start would; with a broken configuration, settings are empty.
 fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagnostic>) -> usize {
     let host = Host::new(HostConfig {
@@ -100,7 +108,7 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
             || serde_json::json!({}),
             |config| config.targets.seen.clone().into(),
         ),
-        place: config.map_or_else(HomePlace::default, |config| config.place.clone()),
+        place: config.map_or_else(somewhere, |config| config.place.clone()),
         limits: Limits::default(),
         state: State::from(Vec::new()),
         ask: Arc::new(|_, _, _| {

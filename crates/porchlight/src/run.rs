@@ -115,6 +115,8 @@ async fn serve_house(
         ),
         missed: Arc::clone(&missed),
         last_alive: reader.last_alive().map_err(|error| error.to_string())?,
+        schedules: reader.schedules().map_err(|error| error.to_string())?,
+        place: config.place.clone(),
         silences: reader.silences().map_err(|error| error.to_string())?,
         waits: reader.waits().map_err(|error| error.to_string())?,
         last_event: reader.last_event_id().map_err(|error| error.to_string())?,

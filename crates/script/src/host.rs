@@ -7,6 +7,7 @@
 mod call;
 pub(crate) mod cause;
 pub(crate) mod silence;
+pub(crate) mod tick;
 mod wait;
 
 use crate::check::Functions;
@@ -244,7 +245,11 @@ impl Host {
         reason: &str,
         now: Timestamp,
     ) -> Run {
-        skip(blank_run(script, handler, cause, now), reason)
+        let mut run = skip(blank_run(script, handler, cause, now), reason);
+        if let Cause::Tick(tick) = cause {
+            tick.explain(&mut run);
+        }
+        run
     }
 
     /// Calls a function over a handler's argument for its value; whatever else it decides is

@@ -16,6 +16,8 @@ pub(crate) use open::OpenWaits;
 
 use crate::host::cause::Cause;
 use crate::host::silence::Silent;
+use crate::host::tick::Start;
+use crate::schedule::Tick;
 use crate::{Handler, Host, Script};
 use porchlight_core::{Chain, Event, OnReload, Outcome, Run, Timestamp, Wait};
 use std::sync::Arc;
@@ -30,6 +32,10 @@ pub enum Work {
     Wait(Box<Wait>, Fell),
     /// Tell this handler of a silence.
     Silence(Told),
+    /// Tell the handler of a schedule that its tick is due, or record those that were missed.
+    Tick(Tick),
+    /// Tell this handler that the host has started.
+    Start(usize, Start),
 }
 
 /// Why a wait comes to its end.
@@ -148,11 +154,7 @@ impl Lane {
         };
         let options = &handler.options;
         let skipped = |reason: &str| host.skipped(script, handler, &cause, reason, now);
-        let too_late = match &cause {
-            Cause::Event(event) => options.skips(event, now),
-            Cause::Silence(_) => None,
-        };
-        if let Some(reason) = too_late {
+        if let Some(reason) = cause.skips(options, now) {
             let run = skipped(reason);
             return report(job.done(run));
         }
@@ -341,6 +343,8 @@ fn parts(job: &Job) -> Option<(&Arc<Script>, &Handler, Cause<'_>)> {
     let (number, cause) = match &job.work {
         Work::Handler(number) => (*number, Cause::Event(job.event.as_ref()?)),
         Work::Silence(told) => (told.handler, Cause::Silence(&told.silent)),
+        Work::Tick(tick) => (tick.handler, Cause::Tick(tick)),
+        Work::Start(number, start) => (*number, Cause::Start(start)),
         Work::Wait(..) => return None,
     };
     Some((script, script.handlers.get(number)?, cause))
@@ -359,6 +363,8 @@ fn unloaded(job: Job, now: Timestamp) -> Finished {
             Work::Handler(number) => number.to_string(),
             Work::Wait(wait, _) => format!("wait:{}", wait.id),
             Work::Silence(told) => format!("silence:{}", told.subscription),
+            Work::Tick(tick) => tick.name(),
+            Work::Start(number, start) => format!("start:{number}:{}", start.at.0),
         },
         outcome: Outcome::Skipped {
             reason: "unloaded".to_owned(),

@@ -37,11 +37,12 @@ pub mod watch;
 
 pub use agenda::Agenda;
 pub use host::silence::Silent;
+pub use host::tick::{Start, StartReason};
 pub use host::{Ask, Host, HostConfig};
 pub use lane::{Fell, Finished, Job, Lane, Past, Told, Work};
 pub use limits::{Limits, STACK_SIZE};
 pub use options::{Attempts, HandlerOptions, Key, Mode, Overflow};
-pub use script::{Handler, Script, Silence, Trigger};
+pub use script::{Handler, Script, Silence, Timed, Trigger};
 pub use state::State;
 pub use stdlib::standard_library;
 pub use subscriptions::Subscriptions;

@@ -4,6 +4,7 @@
 //! the state of the engine at the end of its top level, so handlers see imports and constants.
 
 use crate::options::HandlerOptions;
+use crate::schedule::{GapPolicy, Schedule};
 use porchlight_core::{Diagnostic, Pattern, Place};
 use rhai::{AST, FnPtr, GlobalRuntimeState};
 use serde_json::Value;
@@ -36,6 +37,8 @@ pub struct Inner {
     pub warnings: Vec<Diagnostic>,
     /// The settings that it asked for, with the values in force.
     pub settings: Vec<Setting>,
+    /// A pattern for the types of each of its `emit` calls; `**` where they are not written out.
+    pub emits: Vec<String>,
     /// The engine's state in which functions run, by the path of the file they stand in.
     pub(crate) files: BTreeMap<String, File>,
 }
@@ -66,6 +69,19 @@ pub enum Trigger {
     Event,
     /// That none came for a while.
     Silence(Silence),
+    /// The clock.
+    Schedule(Timed),
+    /// The start of the host.
+    Start,
+}
+
+/// When the clock calls a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed {
+    /// The rule.
+    pub schedule: Schedule,
+    /// What becomes of ticks that were missed.
+    pub on_gap: GapPolicy,
 }
 
 /// How long nothing must come before a handler is called.

@@ -15,6 +15,7 @@ mod heard;
 pub mod lanes;
 mod open;
 mod silences;
+mod ticks;
 mod waits;
 pub mod workers;
 
@@ -23,10 +24,12 @@ use committer::Commit;
 use lanes::{Lanes, Offer};
 use open::OpenEvents;
 use porchlight_core::{Event, EventId, Timestamp, Wait, WaitId};
-use porchlight_journal::{Ends, Journal, Silence};
+use porchlight_journal::{Ends, Journal, ScheduleRow, Silence};
+use porchlight_script::schedule::HomePlace;
 use porchlight_script::{Agenda, Fell, Finished, Job, Lane, Script, Subscriptions, Trigger, Work};
 use silences::Silences;
 use std::sync::Arc;
+use ticks::Clockwork;
 use tokio::sync::{mpsc, oneshot};
 use waits::Clocks;
 use workers::Workers;
@@ -115,6 +118,7 @@ pub struct Dispatcher {
     /// The events of before the start are still being read.
     recovering: bool,
     silences: Silences,
+    clockwork: Clockwork,
     /// How many subscriptions to silence the journal keeps.
     kept_silences: usize,
     journal: Journal,
@@ -148,6 +152,10 @@ pub struct Parts {
     pub last_alive: Option<Timestamp>,
     /// The subscriptions to silence that the journal kept.
     pub silences: Vec<Silence>,
+    /// How far each schedule had come before the start.
+    pub schedules: Vec<ScheduleRow>,
+    /// Where the home is.
+    pub place: HomePlace,
     /// The newest event at start: all up to it are recovered from the journal.
     pub last_event: EventId,
     /// What time it is.
@@ -170,6 +178,7 @@ impl Dispatcher {
             recovering: true,
             kept_silences: parts.silences.len(),
             silences: Silences::new(parts.silences),
+            clockwork: Clockwork::new(parts.place, parts.schedules),
             journal: parts.journal,
             workers: parts.workers,
             commits: parts.commits,
@@ -205,7 +214,8 @@ impl Dispatcher {
             }
             let waits = self.until_next_wait();
             let silences = self.silences.until_next().unwrap_or(waits);
-            let timer = tokio::time::sleep(waits.min(silences));
+            let ticks = self.until_next_tick().unwrap_or(waits);
+            let timer = tokio::time::sleep(waits.min(silences).min(ticks));
             tokio::select! {
                 biased;
                 input = inputs.recv() => match input {
@@ -226,6 +236,7 @@ impl Dispatcher {
             // Also when there is never a pause: a flood must not hold up the lights.
             self.start_due_waits();
             self.start_due_silences();
+            self.start_due_ticks();
             self.feed_workers();
         }
     }
@@ -238,7 +249,11 @@ impl Dispatcher {
             Input::LaneFree(script, lane) => self.lanes.set_free(&script, *lane),
             Input::Committed(committed) => self.committed(*committed),
             Input::Page(page) => self.take_page(page),
-            Input::Stop(done) => self.stopping = Some(done),
+            Input::Stop(done) => {
+                // So that waits which count the time that the host runs know when it ended.
+                self.journal.beat();
+                self.stopping = Some(done);
+            }
         }
     }
 
@@ -286,7 +301,7 @@ impl Dispatcher {
     /// Hands a finished run to the committer, with the word whether its event is finished by it.
     fn commit(&mut self, finished: Finished) {
         let event = finished.run.event;
-        let (mut ends, mut silence) = (Ends::default(), None);
+        let (mut ends, mut silence, mut schedule) = (Ends::default(), None, None);
         let of_event = matches!(
             finished.work,
             Work::Handler(_) | Work::Wait(_, Fell::Matched)
@@ -296,11 +311,15 @@ impl Dispatcher {
             ends.event_finished = self.open.job_ended(event, deferred);
         }
         match &finished.work {
-            Work::Handler(_) => {}
+            Work::Handler(_) | Work::Start(..) => {}
             Work::Wait(wait, _) => ends.wait = Some(wait.id),
             Work::Silence(told) => {
                 self.silences.ended(&finished.run.script, told);
                 silence = Some(silences::reported(told, &finished.run.script));
+            }
+            Work::Tick(tick) => {
+                self.clockwork.ended(tick);
+                schedule = Some(ticks::dealt_with(tick));
             }
         }
         self.uncommitted += 1;
@@ -308,6 +327,7 @@ impl Dispatcher {
             run: finished.run,
             ends,
             silence,
+            schedule,
             of_event,
         });
     }

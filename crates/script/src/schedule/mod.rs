@@ -153,6 +153,15 @@ impl Schedule {
         matches!(self, Self::Every(_))
     }
 
+    /// On how many days of the year after this moment the sun does not do what the schedule waits
+    /// for; 0 for any other schedule.
+    pub fn days_without(&self, from: Timestamp, place: &HomePlace) -> usize {
+        match self {
+            Self::Sun(sun) => sun.days_without(from, place),
+            _ => 0,
+        }
+    }
+
     /// Whether it can't work without the home's latitude and longitude.
     pub fn needs_position(&self) -> bool {
         matches!(self, Self::Sun(_))

@@ -20,6 +20,10 @@ pub const GRACE: Duration = Duration::from_secs(60);
 /// far ahead, the clock was set back, and no tick comes a second time.
 const FAR_AHEAD: Duration = Duration::from_secs(86_400);
 
+/// A clock that shows an earlier moment (2025) has not been set yet: small computers without a
+/// battery start in 1970 and ask the network. Nothing is concluded from it.
+const CLOCKS_ARE_SET: Timestamp = Timestamp(1_735_689_600_000);
+
 /// A handler with a schedule, over restarts and edits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TickKey {
@@ -225,7 +229,8 @@ impl Entry {
     fn mind_a_clock_set_back(&mut self, now: Timestamp) {
         let ahead = self.last.since(now);
         let elapsed = self.wanted.schedule.is_elapsed();
-        if ahead > FAR_AHEAD || elapsed && !ahead.is_zero() {
+        let was_wrong = ahead > FAR_AHEAD && now >= CLOCKS_ARE_SET;
+        if was_wrong || elapsed && !ahead.is_zero() {
             self.last = now;
         }
     }

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod body;
+mod checks;
 mod handlers;
 mod hostile;
 mod house;
 mod library;
 mod loading;
 mod modes;
+mod schedule;
 mod silence;
 mod support;
 mod waits;

@@ -254,3 +254,19 @@ fn an_hour_that_is_shown_twice_after_a_restart_brings_nothing_twice() {
     ticks.set(vec![daily()], at("2026-01-01T01:50:00Z"));
     assert_eq!(ticks.next(), Some(at("2026-01-02T02:30:00Z")));
 }
+
+#[test]
+fn a_clock_that_is_not_set_yet_is_not_believed() {
+    let last = at("2026-01-05T02:30:00Z");
+    let mut once = daily();
+    once.on_gap = GapPolicy::All;
+    let mut ticks = Ticks::new(HomePlace::default(), [(key("daily"), last)]);
+    let boot = at("1970-01-01T00:00:20Z");
+    ticks.set(vec![once], boot);
+    assert!(ticks.take_due(boot).is_empty());
+    // Half a minute later the network says what time it is.
+    let now = at("2026-01-05T12:00:00Z");
+    ticks.clock_set(true, now.since(boot), now);
+    assert!(ticks.take_due(now).is_empty(), "it has run today");
+    assert_eq!(ticks.next(), Some(at("2026-01-06T02:30:00Z")));
+}
