@@ -37,6 +37,8 @@ pub struct Inner {
     pub warnings: Vec<Diagnostic>,
     /// The settings that it asked for, with the values in force.
     pub settings: Vec<Setting>,
+    /// A pattern for the types of each of its `emit` calls; `**` where they are not written out.
+    pub emits: Vec<String>,
     /// The engine's state in which functions run, by the path of the file they stand in.
     pub(crate) files: BTreeMap<String, File>,
 }

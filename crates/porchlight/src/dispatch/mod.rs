@@ -39,7 +39,7 @@ const MAX_OPEN_EVENTS: usize = 8192;
 
 /// The scripts that are live, and who subscribes to what.
 pub struct ScriptSet {
-    /// The scripts, in the order that the subscriptions count them.
+    /// The scripts, by name: the order in which the subscriptions count them.
     pub scripts: Vec<Arc<Script>>,
     /// The index over their patterns.
     pub subscriptions: Subscriptions,
@@ -47,12 +47,21 @@ pub struct ScriptSet {
 
 impl ScriptSet {
     /// Indexes these scripts.
-    pub fn new(scripts: Vec<Arc<Script>>) -> Self {
+    pub fn new(mut scripts: Vec<Arc<Script>>) -> Self {
+        scripts.sort_by(|one, two| one.name.cmp(&two.name));
         let subscriptions = Subscriptions::build(&scripts);
         Self {
             scripts,
             subscriptions,
         }
+    }
+
+    /// The live version of a script.
+    pub fn named(&self, name: &str) -> Option<&Arc<Script>> {
+        let found = self
+            .scripts
+            .binary_search_by(|script| script.name.as_str().cmp(name));
+        found.ok().and_then(|at| self.scripts.get(at))
     }
 }
 

@@ -146,7 +146,7 @@ impl Dispatcher {
     }
 
     pub(super) fn live(&self, name: &str) -> Option<&Arc<porchlight_script::Script>> {
-        self.set.scripts.iter().find(|script| script.name == name)
+        self.set.named(name)
     }
 }
 

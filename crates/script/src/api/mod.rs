@@ -1,8 +1,9 @@
 //! What scripts can call. One file per module; each function finds its run in `current`.
 
+mod called;
 mod command;
 mod emit;
-mod function;
+pub(crate) mod function;
 mod http;
 mod library;
 mod log;
@@ -29,6 +30,7 @@ pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state
 pub(crate) const TRIGGERS: &[&str] = &[
     "on",
     "on_silence",
+    "on_state",
     "on_start",
     "every",
     "cron",
@@ -40,6 +42,8 @@ pub(crate) const TRIGGERS: &[&str] = &[
 pub(crate) const SHARED: &[(&str, &str)] = &[
     ("every request", http::DOC),
     ("every told action", tell::DOC),
+    ("every trigger", options::DOC),
+    ("every wait", waits::DOC),
 ];
 
 /// Makes everything known to the engine, and disarms what Rhai itself brings.

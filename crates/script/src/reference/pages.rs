@@ -100,6 +100,12 @@ pub(super) fn properties(page: &str) -> &'static [Properties] {
     if page == "event" { event::ALL } else { &[] }
 }
 
+/// Whether a function of this name begins runs, at the top level of a file.
+pub(crate) fn is_trigger(name: &str) -> bool {
+    let mut rows = ROWS.iter();
+    rows.any(|row| row.page == "triggers" && row.names.contains(&name))
+}
+
 /// Where a page stands among the others: first what is in scope, then the modules.
 pub(super) fn order(page: &str) -> usize {
     let first = ["triggers", "waits", "event", "globals"];

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod beside;
 mod body;
+mod checks;
 mod handlers;
 mod hostile;
 mod house;
