@@ -35,6 +35,16 @@ fn start(name: &str, fake: &Fake) -> House {
         let source = std::fs::read_to_string(entry.path()).expect("a script");
         house.write_script(&entry.file_name().to_string_lossy(), &here(source));
     }
+    // What the tests beside the scripts send.
+    for entry in std::fs::read_dir(folder(name)).expect("the home").flatten() {
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|ending| ending == "json")
+        {
+            std::fs::copy(entry.path(), house.path().join(entry.file_name())).expect("a copy");
+        }
+    }
     house.restart();
     house
 }

@@ -2,7 +2,9 @@
 
 use crate::rows::EventRow;
 use crate::{Committed, Ends, ScheduleRow, Silence, waits};
-use porchlight_core::{Action, Event, EventId, LogLine, NewEvent, Outcome, Run, StateWrite, Wait};
+use porchlight_core::{
+    Action, Asked, Event, EventId, LogLine, NewEvent, Outcome, Run, StateWrite, Wait,
+};
 use serde::{Deserialize, Serialize};
 
 /// What of a run nobody searches for.
@@ -16,6 +18,8 @@ pub(crate) struct Detail {
     pub(crate) state: Vec<StateWrite>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) emitted: Vec<EventId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) asked: Vec<Asked>,
 }
 
 /// A run and the texts of its columns.
@@ -46,6 +50,7 @@ impl Prepared {
                 logs: std::mem::take(&mut run.logs),
                 state: run.state.clone(),
                 emitted: Vec::new(),
+                asked: std::mem::take(&mut run.asked),
             },
             args: run.actions.iter().map(|a| a.args.to_string()).collect(),
             wait_texts: run.waits.iter().map(waits::texts).collect(),

@@ -11,10 +11,12 @@ use crate::dispatch::backlog::{Loader, Missed};
 use crate::dispatch::committer::{self, Exits};
 use crate::dispatch::workers::{Tools, Workers};
 use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, system_clock};
+use crate::gate::Gate;
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
-use crate::scripts::Library;
+use crate::scripts::{LastGood, Library};
+use crate::shadow::Shadow;
 use crate::versions::Versions;
 use crate::{Clock, Ending, output};
 use porchlight_action::{CommandConfig, Performer, PerformerConfig};
@@ -160,7 +162,14 @@ async fn serve_house(
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
     };
-    let watcher = watch_scripts(home, host, journal.clone(), inputs.clone(), live)?;
+    let library = |last_good| {
+        let shadow = Shadow::of(home, &config, &host);
+        let library = Library::new(host.clone(), last_good);
+        library
+            .with_gate(Gate::of(home, &config, &host))
+            .with_shadow(shadow)
+    };
+    let watcher = watch_scripts(home, library, journal.clone(), inputs.clone(), live)?;
     let looker = tokio::spawn(Arc::clone(&outgoing).look_for_open_actions());
 
     stop_signal().await;
@@ -274,17 +283,17 @@ fn host(
 /// before each new set takes over.
 fn watch_scripts(
     home: &Home,
-    host: Host,
+    library: impl FnOnce(LastGood) -> Library,
     journal: Journal,
     inputs: mpsc::UnboundedSender<Input>,
     live: impl Fn(&ScriptSet) + Send + 'static,
 ) -> Result<Watcher, String> {
     let runtime = tokio::runtime::Handle::current();
     let (batches, loader) = std::sync::mpsc::channel::<Batch>();
+    let past = journal.clone();
+    let last_good = move |name: &str| past.reader().ok()?.last_version(name).ok()?;
+    let mut library = library(Box::new(last_good));
     let load = move || {
-        let past = journal.clone();
-        let last_good = move |name: &str| past.reader().ok()?.last_version(name).ok()?;
-        let mut library = Library::new(host, Box::new(last_good));
         let mut versions = Versions::default();
         let mut first = true;
         for batch in loader {

@@ -8,7 +8,7 @@ use crate::host::HostConfig;
 use crate::lane::OpenWaits;
 use crate::script::{File, Handler, Setting};
 use porchlight_core::{
-    Action, Chain, Diagnostic, LogLine, NewEvent, NewWait, StateWrite, Timestamp,
+    Action, Asked, Chain, Diagnostic, LogLine, NewEvent, NewWait, StateWrite, Timestamp,
 };
 use rhai::GlobalRuntimeState;
 use serde_json::Value;
@@ -66,6 +66,8 @@ pub(crate) struct Running {
     /// `None` was begun and cancelled by this run.
     pub(crate) waits: Vec<Option<NewWait>>,
     pub(crate) emitted: Vec<NewEvent>,
+    /// What it asked, for a replay.
+    pub(crate) asked: Vec<Asked>,
     /// A limit of ours (not of Rhai's) that the run hit; it ends as `Limit` whatever it catches.
     pub(crate) exceeded: Option<String>,
 }

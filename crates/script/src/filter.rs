@@ -117,7 +117,7 @@ fn accepts(wanted: &Value, found: &Value) -> bool {
 }
 
 /// `*` stands for any characters, also dots and none. Greedy with one point of return.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut again = None;
     while t < text.len() {

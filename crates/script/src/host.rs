@@ -77,10 +77,10 @@ pub struct Host {
 }
 
 struct Inner {
-    engine: Engine,
+    engine: Arc<Engine>,
     config: Arc<HostConfig>,
     /// Built when the first script is checked.
-    functions: OnceLock<Arc<Functions>>,
+    functions: Arc<OnceLock<Arc<Functions>>>,
     /// The latest events with their parsed bodies, so that the handlers of one event share them.
     views: Mutex<VecDeque<Arc<View>>>,
 }
@@ -117,9 +117,26 @@ impl Host {
         engine.register_static_module(load::LIBRARY, rhai::Module::new().into());
         Self {
             inner: Arc::new(Inner {
-                engine,
+                engine: Arc::new(engine),
                 config: Arc::new(config),
-                functions: OnceLock::new(),
+                functions: Arc::default(),
+                views: Mutex::default(),
+            }),
+        }
+    }
+
+    /// A host with the same functions and another configuration: other state, clock and answers for
+    /// a rehearsal. Costs next to nothing; scripts that one of them loaded run on the other. The
+    /// limits that the engine itself watches stay as they were.
+    #[must_use]
+    pub fn sibling(&self, change: impl FnOnce(&mut HostConfig)) -> Self {
+        let mut config = HostConfig::clone(&self.inner.config);
+        change(&mut config);
+        Self {
+            inner: Arc::new(Inner {
+                engine: self.inner.engine.clone(),
+                config: Arc::new(config),
+                functions: self.inner.functions.clone(),
                 views: Mutex::default(),
             }),
         }
@@ -328,6 +345,7 @@ pub(crate) fn blank(script: &str, hash: &str, now: Timestamp) -> Run {
         waits: Vec::new(),
         cancelled: Vec::new(),
         emitted: Vec::new(),
+        asked: Vec::new(),
     }
 }
 

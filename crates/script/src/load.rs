@@ -106,7 +106,7 @@ fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
     }
 }
 
-fn compile(engine: &Engine, path: &str, source: &str) -> Result<AST, Box<Diagnostic>> {
+pub(crate) fn compile(engine: &Engine, path: &str, source: &str) -> Result<AST, Box<Diagnostic>> {
     let mut ast = engine.compile(source).map_err(|wrong| {
         let place = explain::place(path, wrong.position());
         let message = wrong.err_type().to_string();

@@ -76,6 +76,7 @@ fn run(event: u64, handler: &str, started: i64, actions: usize, waits: usize) ->
         waits: vec![wait; waits],
         cancelled: Vec::new(),
         emitted: Vec::new(),
+        asked: Vec::new(),
     }
 }
 

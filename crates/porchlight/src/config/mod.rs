@@ -10,6 +10,7 @@ pub mod guards;
 mod home_place;
 mod reader;
 mod schemes;
+pub mod scripts;
 mod secret;
 mod server;
 pub mod targets;
@@ -52,6 +53,8 @@ pub struct Config {
     pub settings: serde_json::Value,
     /// `[limits]`.
     pub limits: LimitsConfig,
+    /// `[scripts]`.
+    pub scripts: scripts::ScriptsConfig,
     /// Things that work, but probably not as meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -159,6 +162,7 @@ impl Config {
                 .value("settings")
                 .map_or(serde_json::json!({}), |value| to_json(value.get_ref())),
             limits: read_limits(&root),
+            scripts: scripts::read(&root),
             server,
             warnings: Vec::new(),
         };

@@ -61,6 +61,21 @@ struct File<'a> {
     noted: &'a [Diagnostic],
 }
 
+/// All mistakes of a file that imports nothing and is no script: a test file.
+pub(crate) fn alone(path: &str, source: &str, ast: &AST, functions: &Functions) -> Vec<Diagnostic> {
+    let around = File {
+        path,
+        source,
+        functions,
+        imported: &Functions::default(),
+        modules: &HashSet::new(),
+        targets: &Value::Null,
+        waits: &None,
+        noted: &[],
+    };
+    file(&around, ast)
+}
+
 /// All mistakes of one file.
 fn file(file: &File<'_>, ast: &AST) -> Vec<Diagnostic> {
     let mut own: HashMap<&str, BTreeSet<usize>> = HashMap::new();
