@@ -121,7 +121,7 @@ fn the_language_server_can_read_every_declaration() {
         for line in text.lines().filter(|line| line.starts_with("fn ")) {
             assert!(line.ends_with(';'), "{name}: {line}");
             // It gives up at these, and at words of Rhai as names.
-            for stop in ["$", "default:", "=,", "::"] {
+            for stop in ["$", "default:", "=,", "::", "fn exit("] {
                 assert!(!line.contains(stop), "{name}: {line}");
             }
         }
