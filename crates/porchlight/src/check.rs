@@ -1,13 +1,16 @@
 //! `porchlight check`: loads the configuration and all scripts, and reports every mistake at once.
 //!
 //! Nothing is started and nothing is written. For each webhook it says in one line what its proof
-//! covers and what not.
+//! covers and what not, and for each schedule when it comes next.
+
+mod schedules;
 
 mod across;
 
 use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
+use crate::rehearse::check_tests;
 use crate::scripts::Library;
 use crate::{Ending, output};
 use porchlight_core::{ActionError, Diagnostic, Severity};
@@ -29,6 +32,11 @@ pub fn check(home: &Home, json: bool) -> Ending {
     if let (Some(config), true) = (&config, sound) {
         problems.extend(across::warnings(home, config, &loaded));
     }
+    let place = place(config.as_ref(), sound);
+    let now = system_clock()();
+    let live = loaded.live.iter();
+    let schedules = live.flat_map(|script| schedules::lines(script, &place, now));
+    let schedules: Vec<String> = schedules.collect();
     let scripts = loaded.live.len();
     tell(&problems, json);
     let errors = problems
@@ -45,6 +53,9 @@ pub fn check(home: &Home, json: bool) -> Ending {
                 webhook.describe_dedup(),
                 uses.of(webhook)
             ));
+        }
+        for schedule in schedules {
+            output::line(&schedule);
         }
         output::line(&format!(
             "{scripts} scripts, {} mistakes, {} warnings",
@@ -113,6 +124,14 @@ struct Loaded {
     broken: Vec<String>,
 }
 
+/// Where the home is, or somewhere, where that is not known for certain.
+fn place(config: Option<&Config>, sound: bool) -> HomePlace {
+    match config {
+        Some(config) if sound || config.place.position.is_some() => config.place.clone(),
+        _ => somewhere(),
+    }
+}
+
 /// Loads every script the way a start would. With a broken configuration nothing is said about its
 /// lamps and channels.
 fn check_scripts(
@@ -128,10 +147,7 @@ fn check_scripts(
             Some(config) if sound => config.targets.seen.clone().into(),
             _ => serde_json::Value::Null,
         },
-        place: match config {
-            Some(config) if sound || config.place.position.is_some() => config.place.clone(),
-            _ => somewhere(),
-        },
+        place: place(config, sound),
         limits: Limits::default(),
         state: State::from(Vec::new()),
         ask: Arc::new(|_, _, _| {
@@ -156,13 +172,15 @@ fn check_scripts(
     let loaded = std::thread::Builder::new()
         .stack_size(porchlight_script::STACK_SIZE)
         .spawn(move || {
+            let tests = check_tests(&host, &batch);
             let mut library = Library::new(host, Box::new(|_| None));
-            let report = library.apply(batch);
+            let mut problems = tests;
+            problems.extend(library.apply(batch).problems);
             let loaded = Loaded {
                 live: library.live().cloned().collect(),
                 broken: library.broken().map(str::to_owned).collect(),
             };
-            (report.problems, loaded)
+            (problems, loaded)
         });
     match loaded.map(std::thread::JoinHandle::join) {
         Ok(Ok((found, loaded))) => {
