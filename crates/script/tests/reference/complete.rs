@@ -12,6 +12,9 @@ fn faults(entry: &Entry) -> Vec<String> {
         fault("has no doc comment".to_owned());
         return faults;
     }
+    if entry.calls.is_empty() {
+        fault("is spoken of, and is not there".to_owned());
+    }
     if !doc.summary.ends_with('.') {
         fault(format!(
             "its first paragraph is no sentence: {:?}",
