@@ -3,8 +3,10 @@
 
 use super::house::{House, eventually, gate_config};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 const SCRIPT: &str =
     "on(\"gate.*\", |event| { file::append(\"seen.txt\", \"1\"); log::info(\"seen\"); });";
@@ -229,4 +231,93 @@ fn recorded_events_samples_and_files_can_be_sent_by_a_test() {
     });
     assert!(said.contains("1 passed, 2 failed"), "{said}");
     assert!(said.contains("the journal has no event 99"), "{said}");
+}
+
+#[test]
+fn watching_runs_what_a_save_concerns_and_nothing_else() {
+    let scripts = [
+        ("a.rhai", SCRIPT),
+        ("a.test.rhai", TEST),
+        (
+            "b.rhai",
+            "import \"lib/words\" as words; on(\"gate.*\", |event| { file::append(\"seen.txt\", words::one()); });",
+        ),
+        ("b.test.rhai", TEST),
+        ("lib/words.rhai", "fn one() { \"1\" }"),
+    ];
+    let house = House::furnish(&gate_config(), &scripts);
+    let mut child = Command::new(super::house::PROGRAM)
+        .args(["test", "--watch", "--home"])
+        .arg(house.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let stdout = child.stdout.take().expect("stdout");
+    let (lines, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            _ = lines.send(line);
+        }
+    });
+    // Everything up to the next sum, which begins with a number.
+    let next = || -> String {
+        let mut text = String::new();
+        loop {
+            let line = said
+                .recv_timeout(Duration::from_secs(60))
+                .expect("it says more");
+            text += &line;
+            text.push('\n');
+            if line.starts_with(|c: char| c.is_ascii_digit()) {
+                return text;
+            }
+        }
+    };
+    assert!(next().contains("2 passed, 0 failed in "));
+    house.write_script("a.rhai", &SCRIPT.replace("\"1\"", "\"2\""));
+    let text = next();
+    assert!(
+        text.contains("FAIL a.test.rhai") && !text.contains("b.test.rhai"),
+        "{text}"
+    );
+    house.write_script("lib/words.rhai", "fn one() { \"1\" + \"\" }");
+    let text = next();
+    assert!(
+        text.contains("ok   b.test.rhai") && !text.contains("a.test.rhai"),
+        "{text}"
+    );
+    child.kill().expect("kill");
+    child.wait().expect("wait");
+}
+
+#[test]
+fn check_finds_mistakes_in_test_files_and_in_what_the_configuration_says_of_scripts() {
+    let config = gate_config() + "[scripts]\nswap_on_failing_tests = \"yes\"\nshaddow = \"24h\"\n";
+    let house = House::furnish(&config, &[("a.rhai", SCRIPT)]);
+    let said = text(&house.porchlight(&["check"]));
+    assert!(
+        said.contains("`swap_on_failing_tests` must be true or false, not a text"),
+        "{said}"
+    );
+    assert!(said.contains("did you mean `shadow`?"), "{said}");
+    let scripts = [
+        ("a.rhai", SCRIPT),
+        ("a.test.rhai", "test(\"a\", |home| { home.expct(\"x\"); });"),
+        ("gone.test.rhai", TEST),
+        ("lib/words.rhai", "fn one() { 1 }"),
+        ("lib/words.test.rhai", TEST),
+    ];
+    let house = House::furnish(&gate_config(), &scripts);
+    for command in ["check", "test"] {
+        let output = house.porchlight(&[command]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for line in [
+            "did you mean `expect`?",
+            "gone.rhai, which it tests, is not there",
+            "a library has no handlers that a test could reach",
+        ] {
+            assert!(said.contains(line), "{command}: {line}\n{said}");
+        }
+    }
 }

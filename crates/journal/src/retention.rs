@@ -8,6 +8,7 @@ use crate::apply::Counters;
 use crate::journal::Retention;
 use crate::refusals;
 use crate::schema::{self, get_meta, meta, set_meta};
+use crate::state_history::{self, Pruner};
 use porchlight_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Result, TransactionBehavior};
 use std::time::{Duration, Instant};
@@ -32,26 +33,27 @@ const OVERLAP: Duration = Duration::from_secs(3600);
 /// Knows when to prune next.
 pub(crate) struct Keeper {
     retention: Retention,
-    due: Option<Instant>,
+    state: Pruner,
+    due: Instant,
 }
 
 impl Keeper {
-    pub(crate) fn new(retention: Retention) -> Self {
-        let wanted = retention.max_age.is_some() || retention.max_bytes.is_some();
+    pub(crate) fn new(retention: Retention, keep_state: Option<Duration>) -> Self {
         Self {
             retention,
+            state: Pruner::new(keep_state),
             // Not in the first second: the start belongs to what came in while we were down.
-            due: wanted.then(|| Instant::now() + Duration::from_secs(1)),
+            due: Instant::now() + Duration::from_secs(1),
         }
     }
 
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Instant {
         self.due
     }
 
     /// The disk is full: look at once whether something may go.
     pub(crate) fn hurry(&mut self) {
-        self.due = self.due.map(|_| Instant::now());
+        self.due = Instant::now();
     }
 
     /// Removes one slice and decides when the next is due.
@@ -62,10 +64,11 @@ impl Keeper {
         wall: Timestamp,
         now: Instant,
     ) -> Result<()> {
-        self.due = Some(now + INTERVAL);
-        let removed = slice(connection, self.retention, counters, wall)?;
+        self.due = now + INTERVAL;
+        let mut removed = slice(connection, self.retention, counters, wall)?;
+        removed += self.state.step(connection, wall, now)?;
         if removed > 0 {
-            self.due = Some(Instant::now() + BREATH);
+            self.due = Instant::now() + BREATH;
             tracing::debug!(rows = removed, "removed old entries from the journal");
         }
         Ok(())
@@ -93,13 +96,26 @@ pub(crate) fn slice(
     if let Some(age) = retention.max_age {
         refusals::remove_old(connection, now, age, SLICE)?;
     }
+    // What the state was takes up room as well.
+    let points = match too_big {
+        true => state_history::remove_oldest(connection, cutoff, SIZE_SLICE)?,
+        false => 0,
+    };
     if !anything_before(connection, cutoff)? {
-        return Ok(0);
+        return Ok(points);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let limit = if too_big { SIZE_SLICE } else { SLICE };
-    let mut removed = remove_events(&transaction, cutoff, limit)?;
+    let mut removed = 0;
+    if too_big {
+        // The oldest goes first, so that a busy schedule does not push out what came in.
+        let older = oldest_event(&transaction)?.unwrap_or(cutoff);
+        removed += remove_runs_without_event(&transaction, older, limit)?;
+    }
     if removed < limit {
+        removed += remove_events(&transaction, cutoff, limit - removed)?;
+    }
+    if removed == 0 || !too_big && removed < limit {
         removed += remove_runs_without_event(&transaction, cutoff, limit - removed)?;
     }
     if removed > 0 {
@@ -109,7 +125,7 @@ pub(crate) fn slice(
         set_meta(&transaction, meta::ACTION_FLOOR, counters.action)?;
         transaction.commit()?;
     }
-    Ok(removed)
+    Ok(removed + points)
 }
 
 /// The bytes in use, without the free pages.
@@ -123,10 +139,21 @@ fn used_bytes(connection: &Connection) -> Result<u64> {
 fn anything_before(connection: &Connection, cutoff: i64) -> Result<bool> {
     connection.query_row(
         "SELECT EXISTS(SELECT 1 FROM (SELECT received FROM events ORDER BY id LIMIT 1000) WHERE received < ?1) \
-         OR EXISTS(SELECT 1 FROM runs WHERE event = 0 AND started < ?1)",
+         OR EXISTS(SELECT 1 FROM (SELECT event, started FROM runs ORDER BY id LIMIT 1000) WHERE event = 0 AND started < ?1)",
         [cutoff],
         |row| row.get(0),
     )
+}
+
+/// When the oldest event that is kept arrived.
+fn oldest_event(connection: &Connection) -> Result<Option<i64>> {
+    connection
+        .query_row(
+            "SELECT received FROM events ORDER BY id LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
+        .optional()
 }
 
 /// Removes the oldest events that nothing needs, with their runs, actions and attachments.
@@ -163,14 +190,17 @@ fn remove_events(connection: &Connection, cutoff: i64, limit: usize) -> Result<u
     Ok(removed)
 }
 
-/// Runs of waits that were begun at load belong to no event.
+/// Runs of schedules and of what they left for later belong to no event. There may be very many, so
+/// only the oldest are looked at.
 fn remove_runs_without_event(connection: &Connection, cutoff: i64, limit: usize) -> Result<usize> {
     let runs: Vec<(i64, i64, i64)> = connection
         .prepare_cached(
-            "SELECT id, first_action, actions FROM runs WHERE event = 0 AND started < ?1 \
+            "SELECT id, first_action, actions FROM \
+             (SELECT id, event, started, first_action, actions FROM runs ORDER BY id LIMIT 10000) AS oldest \
+             WHERE event = 0 AND started < ?1 \
              AND NOT EXISTS(SELECT 1 FROM actions WHERE actions.id >= first_action \
-                            AND actions.id < first_action + runs.actions AND status = 0) \
-             LIMIT ?2",
+                            AND actions.id < first_action + oldest.actions AND status = 0) \
+             ORDER BY id LIMIT ?2",
         )?
         .query_map((cutoff, limit as i64), |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// So many events are replayed at the most: they are held in memory.
 const MOST_EVENTS: usize = 20_000;
+/// So many runs before the first event are looked through for what the state was.
+pub const MOST_RUNS_BACK: usize = 20_000;
 
 /// Replays.
 pub fn replay(home: &Home, args: &ReplayArgs) -> Ending {
@@ -93,6 +95,8 @@ fn stretch(args: &ReplayArgs) -> Result<Stretch, String> {
         until,
         most: MOST_EVENTS,
         event: args.event,
+        look_back: MOST_RUNS_BACK,
+        patience: None,
     })
 }
 

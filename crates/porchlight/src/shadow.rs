@@ -51,13 +51,16 @@ impl Shadow {
 
     /// What the new version would have done differently, in lines for the terminal.
     pub fn compare(&self, old: &Arc<Script>, new: &Arc<Script>) -> Vec<String> {
-        let until = Instant::now() + TIME_ON_SAVE;
+        let started = Instant::now();
+        let until = started + TIME_ON_SAVE;
         let now = system_clock()();
         let stretch = Stretch {
             since: replay::earlier(now, self.back),
             until: now,
             most: EVENTS_ON_SAVE,
             event: None,
+            look_back: 0,
+            patience: Some(started + TIME_ON_SAVE / 3),
         };
         let recording =
             Reader::open(&self.data).and_then(|reader| Recording::read(&reader, stretch));
@@ -83,6 +86,8 @@ pub fn check(home: &Home, since: &str) -> Ending {
             until: now,
             most: EVENTS_ON_CHECK,
             event: None,
+            look_back: replay::MOST_RUNS_BACK,
+            patience: None,
         };
         let reader = Reader::open(&home.data()).map_err(|error| error.to_string())?;
         let recording = Recording::read(&reader, stretch).map_err(|error| error.to_string())?;

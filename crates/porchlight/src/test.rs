@@ -7,7 +7,7 @@ mod shown;
 
 use crate::cli::TestArgs;
 use crate::home::Home;
-use crate::rehearse::{self, FILE_TIME};
+use crate::rehearse::{self, FILE_TIME, nothing_to_test};
 use crate::{Ending, output};
 use porchlight_core::Diagnostic;
 use porchlight_script::testing::{FileReport, Tests, tested_by};
@@ -108,8 +108,10 @@ impl Folder {
         let mut sum = Sum::default();
         let files: Vec<(String, String)> = self
             .sources
-            .keys()
-            .filter_map(|path| Some((path.clone(), tested_by(path)?)))
+            .iter()
+            // A file that does not have the words needs not even its script compiled.
+            .filter(|(path, source)| path.contains(&args.filter) || source.contains(&args.filter))
+            .filter_map(|(path, _)| Some((path.clone(), tested_by(path)?)))
             .filter(|(_, script)| concerned.contains(script))
             .collect();
         for (path, script) in files {
@@ -155,11 +157,11 @@ impl Folder {
     }
 
     fn load(&self, script: &str) -> Result<Arc<Script>, Vec<Diagnostic>> {
-        let Some(source) = self.sources.get(script) else {
-            let missing =
-                Diagnostic::error_in(script, "the script that these tests are for is not there");
-            return Err(vec![missing]);
-        };
+        let source = self.sources.get(script);
+        if let Some(wrong) = nothing_to_test(script, source.is_some()) {
+            return Err(vec![wrong]);
+        }
+        let source = source.map_or("", String::as_str);
         self.host.load(script, source).map(Arc::new)
     }
 }

@@ -9,9 +9,11 @@
 
 mod past;
 mod quiet;
+mod time;
 
 use crate::current;
 use crate::lane::{Fell, Finished, Job, Lane, Work};
+use crate::schedule::{HomePlace, Scheduled, Ticks};
 use crate::script::Trigger;
 use crate::{Agenda, Host, Script, State, Subscriptions};
 use past::Memory;
@@ -21,7 +23,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// More runs than this are not a test any more but an endless loop.
 const MOST_RUNS: usize = 100_000;
@@ -87,6 +89,7 @@ pub struct World {
     /// The open waits by script and name.
     names: BTreeMap<(String, String), WaitId>,
     quiet: Quiet,
+    ticks: Ticks,
     next_event: EventId,
     next_own: EventId,
     next_wait: u64,
@@ -101,7 +104,9 @@ impl World {
         let (now, answer) = (Arc::clone(&clock), setup.answer);
         let memory = Memory::new(scripts.clone());
         let roots = memory.roots();
-        let host = host.sibling(move |config| {
+        let mut place = HomePlace::default();
+        let host = host.sibling(|config| {
+            place.clone_from(&config.place);
             config.state = State::from(setup.state);
             config.clock = Arc::new(move || Timestamp(now.load(Ordering::Relaxed)));
             config.ask = Arc::new(move |kind, args, _| {
@@ -116,11 +121,15 @@ impl World {
                 })
             });
         });
+        let mut ticks = Ticks::new(place, []);
+        let schedules = scripts.iter().flat_map(|script| Scheduled::of(script));
+        ticks.set(schedules.collect(), setup.start);
         Self {
             host,
             clock,
             subscriptions: Subscriptions::build(&scripts),
             quiet: Quiet::new(&scripts, setup.start),
+            ticks,
             memory,
             lanes: HashMap::new(),
             agenda: Agenda::default(),
@@ -181,45 +190,6 @@ impl World {
         self.next_event = self.next_event.max(event.id + 1);
         let root = event.id;
         self.work_off(VecDeque::from([(Arc::new(event), root)]))
-    }
-
-    /// Time passes; what falls due meanwhile is done, in order, and so is what that begins.
-    ///
-    /// # Errors
-    /// As for [`World::send`].
-    pub fn advance(&mut self, by: Duration) -> Result<(), Overrun> {
-        self.advance_to(self.now().after(by))
-    }
-
-    /// Time passes until this moment; nothing happens when that is past.
-    ///
-    /// # Errors
-    /// As for [`World::send`].
-    pub fn advance_to(&mut self, moment: Timestamp) -> Result<(), Overrun> {
-        loop {
-            let next = [self.agenda.next_due(), self.quiet.next()];
-            let Some(next) = next.into_iter().flatten().min() else {
-                break;
-            };
-            if next > moment {
-                break;
-            }
-            self.set_clock(next);
-            for wait in self.agenda.take_due(next) {
-                let emitted = self.end_wait(wait, Fell::Due, None)?;
-                self.work_off(emitted)?;
-            }
-            while let Some((script, told)) = self.quiet.take(next) {
-                let emitted = self.perform(script, None, Work::Silence(told))?;
-                self.work_off(emitted)?;
-            }
-        }
-        self.set_clock(moment);
-        Ok(())
-    }
-
-    fn set_clock(&self, moment: Timestamp) {
-        self.clock.fetch_max(moment.0, Ordering::Relaxed);
     }
 
     /// Dispatches events, and those that their runs emit, until none is left.
@@ -289,6 +259,9 @@ impl World {
         }
         if self.until.is_some_and(|until| Instant::now() >= until) {
             return Err(Overrun::Time);
+        }
+        if let Work::Tick(tick) = &work {
+            self.ticks.ended(&tick.key);
         }
         let named = |name: &str| (run.script.clone(), name.to_owned());
         if let Work::Wait(wait, _) = &work

@@ -15,8 +15,8 @@ use crate::home::Home;
 use crate::scripts::is_library;
 use porchlight_core::Diagnostic;
 use porchlight_script::schedule::HomePlace;
-use porchlight_script::testing::tested_by;
-use porchlight_script::watch::{Content, scan};
+use porchlight_script::testing::{Supplies, Tests, tested_by, tests_of};
+use porchlight_script::watch::{Batch, Content, scan};
 use porchlight_script::{Host, HostConfig, Script};
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +75,38 @@ pub fn load_all(home: &Home, host: &Host) -> Result<(Vec<Arc<Script>>, Vec<Diagn
         }
     }
     Ok((scripts, problems))
+}
+
+/// What is wrong with the test files of a folder, without running a test.
+pub fn check_tests(host: &Host, batch: &Batch) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let mut tests = None;
+    for entry in &batch.entries {
+        let Some(script) = tested_by(&entry.path) else {
+            continue;
+        };
+        let Content::Text(source) = &entry.content else {
+            continue; // the library tells of it
+        };
+        let is_there = batch.entries.iter().any(|other| other.path == script);
+        problems.extend(nothing_to_test(&script, is_there));
+        let tests = tests.get_or_insert_with(|| Tests::new(host, Supplies::none()));
+        problems.extend(tests.check(&entry.path, source));
+    }
+    problems
+}
+
+/// Why a file of tests can't be one for this script.
+pub fn nothing_to_test(script: &str, is_there: bool) -> Option<Diagnostic> {
+    let path = tests_of(script);
+    if is_library(script) {
+        let help = "test it through a script that uses it";
+        let wrong =
+            Diagnostic::error_in(&path, "a library has no handlers that a test could reach");
+        return Some(wrong.with_help(help));
+    }
+    let missing = || Diagnostic::error_in(&path, format!("{script}, which it tests, is not there"));
+    (!is_there).then(missing)
 }
 
 /// Does something on a thread with the stack that scripts need.

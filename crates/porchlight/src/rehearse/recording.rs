@@ -8,11 +8,15 @@ use porchlight_core::{Asked, Event, EventId, StateOp, StateWrite, Timestamp};
 use porchlight_journal::{Filter, Order, ReadError, Reader, RunRecord};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::Instant;
 
-/// Rows read at once.
+/// Runs read at once.
 const PAGE: usize = 200;
-/// So many runs are looked through for what a state value was; beyond it, it is not known.
-const MOST_RUNS_BACK: usize = 20_000;
+/// Events read at once; each may have a picture in it.
+const EVENT_PAGE: usize = 20;
+
+/// Events with more bytes of body than this together are not held in memory; cameras send pictures.
+const MOST_BYTES: usize = 128 << 20;
 
 /// Which part of the past.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +29,23 @@ pub struct Stretch {
     pub most: usize,
     /// Only this event.
     pub event: Option<EventId>,
+    /// So many earlier runs are looked through for what a state value was.
+    pub look_back: usize,
+    /// When to stop reading.
+    pub patience: Option<Instant>,
+}
+
+impl Stretch {
+    fn is_over(&self) -> bool {
+        self.patience.is_some_and(|end| Instant::now() >= end)
+    }
 }
 
 /// The answers that scripts got, by outside event, script, kind and question, in order.
 pub type Answers = HashMap<(EventId, String, String, String), VecDeque<Asked>>;
+
+/// State values by key.
+pub type Values = Vec<(String, Value)>;
 
 /// A stretch of the past.
 pub struct Recording {
@@ -41,12 +58,12 @@ pub struct Recording {
     /// How many more there were, which are left out.
     pub left_out: bool,
     /// The state at the beginning, as far as it is known.
-    pub state: Vec<(String, Value)>,
+    pub state: Values,
     /// Keys whose value at the beginning is not known.
     pub unknown: Vec<String>,
     /// What scripts were told.
     pub answers: Answers,
-    /// What was really done, in order.
+    /// What was really done, in order; nothing when there was no time to read it.
     pub deeds: Vec<Deed>,
 }
 
@@ -56,19 +73,24 @@ impl Recording {
     /// # Errors
     /// The journal can't be read.
     pub fn read(reader: &Reader, stretch: Stretch) -> Result<Self, ReadError> {
-        let (mut events, left_out) = match stretch.event {
-            Some(id) => (reader.event(id)?.into_iter().collect(), false),
-            None => events(reader, stretch)?,
+        let (mut events, before) = match stretch.event {
+            Some(id) => (reader.event(id)?.into_iter().collect(), Before::LeftOut),
+            None => events(reader, &stretch)?,
         };
+        let left_out = before == Before::LeftOut && stretch.event.is_none();
         let oldest = events.first().map(|event| event.received);
-        let start = oldest.unwrap_or(stretch.since);
-        let runs = runs_since(reader, start)?;
+        // A home that is younger than the stretch had no schedules before its first event.
+        let start = match (before, oldest) {
+            (Before::Older, _) | (_, None) => stretch.since,
+            (_, Some(oldest)) => oldest,
+        };
+        let runs = runs_since(reader, start, &stretch)?;
         let mut roots = Roots::default();
         for event in &events {
             roots.note(event);
         }
         events.retain(|event| event.verified.scheme != "emit" && event.source != "state");
-        let (state, unknown) = state_at(reader, &runs)?;
+        let (state, unknown) = state_at(reader, &runs, &stretch)?;
         let outside: HashSet<EventId> = events.iter().map(|event| event.id).collect();
         let (mut answers, mut deeds) = (Answers::new(), Vec::new());
         // The state needed all runs up to now.
@@ -77,7 +99,8 @@ impl Recording {
             if root != 0 && !outside.contains(&root) {
                 continue; // the rest of what began before
             }
-            if run.actions > 0 {
+            // Whoever has no time to lose compares with no one's deeds.
+            if run.actions > 0 && stretch.patience.is_none() {
                 for record in reader.actions_of_run(run.id)? {
                     deeds.push(Deed::of_record(root, &run, record.action));
                 }
@@ -105,40 +128,62 @@ impl Recording {
     }
 }
 
-/// The events of a stretch, oldest first, and whether there were more.
-fn events(reader: &Reader, stretch: Stretch) -> Result<(Vec<Event>, bool), ReadError> {
-    let mut found = Vec::new();
+/// What the journal has before the events that were read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nothing.
+    Nothing,
+    /// Events before the stretch.
+    Older,
+    /// Events of the stretch itself.
+    LeftOut,
+}
+
+/// The events of a stretch, oldest first, and what there is before them.
+fn events(reader: &Reader, stretch: &Stretch) -> Result<(Vec<Event>, Before), ReadError> {
+    let (mut found, mut bytes) = (Vec::new(), 0);
     let mut before = None;
     loop {
         let page = reader.events(&Filter {
             order: Order::NewestFirst { before },
-            limit: PAGE,
+            limit: EVENT_PAGE,
             ..Filter::default()
         })?;
-        let last = page.len() < PAGE;
+        let last = page.len() < EVENT_PAGE;
         for event in page {
             before = Some(event.id);
-            if event.received < stretch.since || found.len() >= stretch.most {
-                let more = event.received >= stretch.since;
+            let enough = found.len() >= stretch.most || bytes > MOST_BYTES || stretch.is_over();
+            if event.received < stretch.since || enough {
+                let older = event.received < stretch.since;
                 found.reverse();
-                return Ok((found, more));
+                let before = if older {
+                    Before::Older
+                } else {
+                    Before::LeftOut
+                };
+                return Ok((found, before));
             }
             if event.received <= stretch.until {
+                bytes += event.data.len();
                 found.push(event);
             }
         }
         if last {
             found.reverse();
-            return Ok((found, false));
+            return Ok((found, Before::Nothing));
         }
     }
 }
 
 /// The runs that began since then, oldest first.
-fn runs_since(reader: &Reader, since: Timestamp) -> Result<Vec<RunRecord>, ReadError> {
+fn runs_since(
+    reader: &Reader,
+    since: Timestamp,
+    stretch: &Stretch,
+) -> Result<Vec<RunRecord>, ReadError> {
     let mut found = Vec::new();
     walk_back(reader, None, |run| {
-        let goes_on = run.started >= since;
+        let goes_on = run.started >= since && !stretch.is_over();
         if goes_on {
             found.push(run);
         }
@@ -173,13 +218,14 @@ fn walk_back(
     }
 }
 
-/// The state by key, and the keys whose value is not known.
-type Before = (Vec<(String, Value)>, Vec<String>);
-
 /// The state before the first of these runs. A key that none of them wrote has the value that it
 /// has now. For the others the runs before are looked through; what they don't tell is not known,
 /// unless they go back to the very first one: before that there was nothing.
-fn state_at(reader: &Reader, runs: &[RunRecord]) -> Result<Before, ReadError> {
+fn state_at(
+    reader: &Reader,
+    runs: &[RunRecord],
+    stretch: &Stretch,
+) -> Result<(Values, Vec<String>), ReadError> {
     let mut state: BTreeMap<String, Value> = reader.state()?.into_iter().collect();
     let writes = runs.iter().flat_map(|run| &run.state);
     let mut open: BTreeMap<String, Vec<StateWrite>> = BTreeMap::new();
@@ -190,9 +236,9 @@ fn state_at(reader: &Reader, runs: &[RunRecord]) -> Result<Before, ReadError> {
         state.remove(key);
     }
     let first = runs.iter().map(|run| run.id).min();
-    let mut left = MOST_RUNS_BACK;
+    let mut left = stretch.look_back;
     let mut oldest = first.unwrap_or(0);
-    if let (Some(first), false) = (first, open.is_empty()) {
+    if let (Some(first), false) = (first, open.is_empty() || left == 0) {
         walk_back(reader, Some(first), |run| {
             oldest = run.id;
             for write in run.state.into_iter().rev() {
@@ -207,7 +253,7 @@ fn state_at(reader: &Reader, runs: &[RunRecord]) -> Result<Before, ReadError> {
                 after(writes).and_then(|value| state.insert(write.key.clone(), value));
             }
             left -= 1;
-            left > 0 && !open.is_empty()
+            left > 0 && !open.is_empty() && !stretch.is_over()
         })?;
     }
     if oldest == 1 {

@@ -61,9 +61,9 @@ struct File<'a> {
     noted: &'a [Diagnostic],
 }
 
-/// All mistakes of a file that imports nothing and is no script: a test file.
+/// All mistakes of a file that stands alone and can call these functions: a file of tests.
 pub(crate) fn alone(path: &str, source: &str, ast: &AST, functions: &Functions) -> Vec<Diagnostic> {
-    let around = File {
+    let file = File {
         path,
         source,
         functions,
@@ -73,7 +73,7 @@ pub(crate) fn alone(path: &str, source: &str, ast: &AST, functions: &Functions) 
         waits: &None,
         noted: &[],
     };
-    file(&around, ast)
+    self::file(&file, ast)
 }
 
 /// All mistakes of one file.

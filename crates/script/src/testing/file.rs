@@ -185,6 +185,13 @@ impl Tests {
         report
     }
 
+    /// What is wrong with a test file; no test is run. The calling thread needs
+    /// [`crate::STACK_SIZE`] of stack.
+    pub fn check(&self, path: &str, source: &str) -> Vec<Diagnostic> {
+        let _running = deadline::start(Instant::now() + Limits::default().load_time);
+        self.load(path, source).err().unwrap_or_default()
+    }
+
     fn load(
         &self,
         path: &str,

@@ -116,6 +116,11 @@ fn what_happens(engine: &mut Engine) {
         let by = duration(&by, "the time to pass")?;
         trial.advance(by)
     });
+    method!(engine, "down", |trial, time: Dynamic| {
+        let time = duration(&time, "the time that the host is down")?;
+        Ok(trial.world()?.be_down(time)?)
+    });
+    method!(engine, "start", |trial| Ok(trial.world()?.start()?));
     method!(engine, "at", |trial, moment: &str| {
         let Some(moment) = Timestamp::parse_rfc3339(moment) else {
             let example = "write it like \"2026-03-29T01:59:00+01:00\"";

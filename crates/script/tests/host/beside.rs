@@ -409,3 +409,43 @@ fn modes_waits_for_events_and_replaced_waits_are_those_of_the_host() {
     assert!(report.is_good(), "{}", wrong.concat());
     assert_eq!(report.tests.len(), 5);
 }
+
+#[test]
+fn schedules_tick_with_the_clock_of_the_test_and_a_gap_is_a_gap() {
+    let script = r#"
+    every("10m", |tick| log::info(`every ${tick.late_by}`));
+    cron("0 7 * * *", #{ time_zone: "UTC", on_gap: "skip" }, || log::info("morning"));
+    on_start(|start| log::info("started"));
+    on("a", |event| { later("1h", |late| log::info("later")); });
+    "#;
+    let tests = r#"
+    test("ten minutes", |home| {
+        home.advance("30m");
+        for n in 0..3 { home.expect_log("every *"); }
+        try { home.expect_log("*"); } catch { return; }
+        assert(false, "no more");
+    });
+    test("seven o'clock, and not when it was missed", |home| {
+        home.at("2026-01-02T06:59:59Z");
+        home.advance("1s");
+        home.expect_log("morning");
+        home.down("25h");
+        home.expect_skipped("*");
+        home.expect_log("started");
+    });
+    test("a wait that fell due meanwhile is late", |home| {
+        home.start();
+        home.expect_log("started");
+        home.send("a");
+        home.down("2h");
+        home.expect_log("later");
+    });
+    "#;
+    let report = run_all(script, tests);
+    let wrong: Vec<String> = report.diagnostics().map(|one| one.render(false)).collect();
+    assert!(
+        report.tests[0].failure.is_some(),
+        "a caught expectation fails"
+    );
+    assert_eq!(report.failed(), 1, "{}", wrong.concat());
+}
