@@ -3,7 +3,7 @@
 //! Nothing is started and nothing is written. For each webhook it says in one line what its proof
 //! covers and what not.
 
-use crate::config::Config;
+use crate::config::{Config, ScriptRules};
 use crate::dispatch::system_clock;
 use crate::home::Home;
 use crate::scripts::Library;
@@ -12,7 +12,7 @@ use porchlight_core::{ActionError, Diagnostic, Severity};
 use porchlight_journal::{Reader, SecretUse};
 use porchlight_script::schedule::HomePlace;
 use porchlight_script::watch::scan;
-use porchlight_script::{Host, HostConfig, Limits, State};
+use porchlight_script::{Host, HostConfig, State};
 use porchlight_source::Webhook;
 use std::sync::Arc;
 
@@ -29,7 +29,8 @@ pub fn check(home: &Home, json: bool) -> Ending {
             None
         }
     };
-    let scripts = check_scripts(home, config.as_ref(), &mut problems);
+    let reaches = check_scripts(home, config.as_ref(), &mut problems);
+    let scripts = reaches.len();
     tell(&problems, json);
     let errors = problems
         .iter()
@@ -46,6 +47,9 @@ pub fn check(home: &Home, json: bool) -> Ending {
                 uses.of(webhook)
             ));
         }
+        for (name, reach) in &reaches {
+            output::line(&format!("script {name} can reach {reach}"));
+        }
         output::line(&format!(
             "{scripts} scripts, {} mistakes, {} warnings",
             errors,
@@ -58,6 +62,9 @@ pub fn check(home: &Home, json: bool) -> Ending {
         Ending::Mistake
     }
 }
+
+/// The name of a script, and what it can reach.
+type Reaches = (String, String);
 
 /// When each secret last proved a delivery, as the journal knows it; nothing without a journal.
 struct Uses(Vec<SecretUse>);
@@ -92,7 +99,12 @@ impl Uses {
 }
 
 /// Loads every script the way a start would; with a broken configuration, settings are empty.
-fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagnostic>) -> usize {
+fn check_scripts(
+    home: &Home,
+    config: Option<&Config>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Reaches> {
+    let rules = config.map_or_else(ScriptRules::default, |config| config.scripts.clone());
     let host = Host::new(HostConfig {
         scripts_dir: home.scripts(),
         settings: config.map_or_else(|| serde_json::json!({}), |config| config.settings.clone()),
@@ -101,7 +113,8 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
             |config| config.targets.seen.clone().into(),
         ),
         place: config.map_or_else(HomePlace::default, |config| config.place.clone()),
-        limits: Limits::default(),
+        limits: rules.limits.clone(),
+        rules: rules.rules.clone(),
         state: State::from(Vec::new()),
         ask: Arc::new(|_, _, _| {
             Err(ActionError::never(
@@ -118,25 +131,29 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
                 "scripts",
                 format!("can't be read: {error}"),
             ));
-            return 0;
+            return Vec::new();
         }
     };
+    let names = batch.entries.iter().map(|entry| entry.path.clone());
+    problems.extend(rules.unknown_scripts(&names.collect::<Vec<_>>()));
     // Deeply nested scripts need more stack than the main thread has.
     let loaded = std::thread::Builder::new()
         .stack_size(porchlight_script::STACK_SIZE)
         .spawn(move || {
             let mut library = Library::new(host, Box::new(|_| None));
             let report = library.apply(batch);
-            (report.problems, library.live().count())
+            let live = library.live();
+            let reaches = live.map(|script| (script.name.clone(), script.reach().to_string()));
+            (report.problems, reaches.collect())
         });
     match loaded.map(std::thread::JoinHandle::join) {
-        Ok(Ok((found, count))) => {
+        Ok(Ok((found, reaches))) => {
             problems.extend(found);
-            count
+            reaches
         }
         _ => {
             problems.push(Diagnostic::error_in("scripts", "checking them failed"));
-            0
+            Vec::new()
         }
     }
 }

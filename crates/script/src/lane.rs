@@ -10,9 +10,11 @@
 
 mod cooldown;
 mod open;
+mod parked;
 mod tracks;
 
 pub(crate) use open::OpenWaits;
+pub use parked::PARKED;
 
 use crate::host::cause::Cause;
 use crate::host::silence::Silent;
@@ -93,6 +95,7 @@ pub trait Past {
 pub struct Lane {
     open: OpenWaits,
     tracks: Tracks,
+    parked: parked::Parked,
 }
 
 impl Lane {
@@ -108,7 +111,7 @@ impl Lane {
 
     /// Whether nothing waits, runs or is queued, so that the lane may be forgotten.
     pub fn is_idle(&self) -> bool {
-        self.open.is_empty() && self.tracks.is_idle()
+        self.open.is_empty() && self.tracks.is_idle() && self.parked.is_idle()
     }
 
     /// Does a job, and whatever was queued behind it. Each run is reported as soon as it is done;
@@ -122,6 +125,7 @@ impl Lane {
     ) {
         if let Work::Wait(wait, fell) = &job.work {
             let mut run = self.end_wait(host, past, wait, *fell, &job);
+            self.parked.note(host, job.script.as_deref(), &mut run);
             self.settle(&mut run, Some(wait), &[]);
             self.over(&wait.chain);
             let work = job.work;
@@ -148,6 +152,10 @@ impl Lane {
         };
         let options = &handler.options;
         let skipped = |reason: &str| host.skipped(script, handler, &cause, reason, now);
+        if self.parked.holds(script) {
+            let run = skipped("parked");
+            return report(job.done(run));
+        }
         let too_late = match &cause {
             Cause::Event(event) => options.skips(event, now),
             Cause::Silence(_) => None,
@@ -232,6 +240,7 @@ impl Lane {
         };
         let (mut run, open) = host.call_handler(script, handler, &cause, now, begin);
         self.open = open;
+        self.parked.note(host, Some(script), &mut run);
         // A run that failed leaves what was under way to its end: the lamp still goes off.
         let stop = if run.outcome == Outcome::Ok {
             stop

@@ -8,7 +8,7 @@ use crate::current::{self, Current, Loading};
 use crate::explain;
 use crate::host::HostConfig;
 use crate::script::{File, Inner, Script};
-use crate::{deadline, resolve, stdlib};
+use crate::{deadline, permissions, resolve, stdlib};
 use porchlight_core::{Diagnostic, Severity};
 use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, Scope};
 use sha2::{Digest, Sha256};
@@ -34,24 +34,26 @@ pub(crate) fn script(
     let source = sources.first().map(|(_, text)| text.clone());
     let source = source.unwrap_or_default();
     let mut loading = Loading {
-        config: config.clone(),
-        script: name.to_owned(),
         sources,
         pinned,
         stack: vec![name.to_owned()],
-        modules: HashMap::new(),
-        files: BTreeMap::new(),
-        captured: None,
-        handlers: Vec::new(),
-        settings: Vec::new(),
-        diagnostics: Vec::new(),
+        ..empty(config, name)
     };
+    let policy = &config.rules.permissions;
+    let kinds = permissions::kinds(&config.targets);
+    let (needs, mut mistakes) = permissions::read(name, &source, &kinds);
+    loading.rights = policy.rights(name, &needs);
+    if loading.rights.is_none() {
+        // Nothing depends on it, so it may as well be a sentence of somebody's description.
+        mistakes = mistakes.into_iter().map(Diagnostic::as_warning).collect();
+    }
+    loading.diagnostics = mistakes;
     if source.len() > config.limits.string_size * 4 {
         let wrong = Diagnostic::error_in(name, "the script is larger than 1 MiB");
         return Err(vec![wrong]);
     }
     let ast = compile(engine, name, &source).map_err(|wrong| vec![*wrong])?;
-    let deadline = deadline::start(config.limits.load_time, config.limits.memory);
+    let deadline = deadline::start(config.limits.load_time, config, name);
     let current = Current::Loading(Box::new(std::mem::replace(
         &mut loading,
         empty(config, name),
@@ -93,6 +95,7 @@ fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
     Loading {
         config: config.clone(),
         script: name.to_owned(),
+        rights: None,
         sources: Vec::new(),
         pinned: true,
         stack: Vec::new(),
@@ -218,6 +221,8 @@ fn finish(
         let source = source.map_or("", |(_, text)| text.as_str());
         let found = check_file(path, source, ast, functions, &asts);
         loading.diagnostics.extend(found);
+        let found = undeclared(&loading, path, source, ast);
+        loading.diagnostics.extend(found);
     }
     if loading.handlers.is_empty() && !has_errors(&loading.diagnostics) {
         let message = "this script waits for nothing, so it never does anything";
@@ -273,9 +278,29 @@ fn finish(
         imports,
         sources,
         warnings: loading.diagnostics,
+        rights: loading.rights,
         settings: loading.settings,
         files: loading.files,
     }))
+}
+
+/// What a file reaches by its own text and may not. A run would be refused anyway; a caret is kinder.
+fn undeclared(loading: &Loading, path: &str, source: &str, ast: &AST) -> Vec<Diagnostic> {
+    let Some(rights) = &loading.rights else {
+        return Vec::new();
+    };
+    let targets = &loading.config.targets;
+    let mut found = Vec::new();
+    for seen in permissions::seen(ast, &permissions::kinds(targets)) {
+        let Some(need) = seen.need else { continue };
+        if rights.check(&need, targets).is_err() {
+            let place = explain::place(path, seen.at);
+            let message = format!("this script may not reach `{need}`");
+            let wrong = Diagnostic::error(path, source, place.line, place.column, message);
+            found.push(wrong.with_help(rights.advice(&need)));
+        }
+    }
+    found
 }
 
 fn has_errors(found: &[Diagnostic]) -> bool {

@@ -4,6 +4,7 @@
 //! the state of the engine at the end of its top level, so handlers see imports and constants.
 
 use crate::options::HandlerOptions;
+use crate::permissions::Rights;
 use porchlight_core::{Diagnostic, Pattern, Place};
 use rhai::{AST, FnPtr, GlobalRuntimeState};
 use serde_json::Value;
@@ -36,6 +37,8 @@ pub struct Inner {
     pub warnings: Vec<Diagnostic>,
     /// The settings that it asked for, with the values in force.
     pub settings: Vec<Setting>,
+    /// What it may reach, when it is held to a list.
+    pub(crate) rights: Option<Rights>,
     /// The engine's state in which functions run, by the path of the file they stand in.
     pub(crate) files: BTreeMap<String, File>,
 }

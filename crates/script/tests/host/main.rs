@@ -5,10 +5,13 @@
 mod body;
 mod handlers;
 mod hostile;
+mod hostile_limits;
 mod house;
 mod library;
 mod loading;
 mod modes;
+mod parked;
+mod permissions;
 mod silence;
 mod support;
 mod waits;
