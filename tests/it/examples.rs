@@ -35,6 +35,16 @@ fn start(name: &str, fake: &Fake) -> House {
         let source = std::fs::read_to_string(entry.path()).expect("a script");
         house.write_script(&entry.file_name().to_string_lossy(), &here(source));
     }
+    // What the tests beside the scripts send.
+    for entry in std::fs::read_dir(folder(name)).expect("the home").flatten() {
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|ending| ending == "json")
+        {
+            std::fs::copy(entry.path(), house.path().join(entry.file_name())).expect("a copy");
+        }
+    }
     house.restart();
     house
 }
@@ -151,8 +161,11 @@ fn connectit_writes_the_transcript_into_a_file_and_calls_the_api() {
 
 #[test]
 fn every_example_home_passes_its_own_check() {
-    for name in ["xprotect", "rhombus", "platerecognizer", "connectit"] {
-        let home = folder(name);
+    let homes = std::fs::read_dir(folder("")).expect("the examples");
+    let homes: Vec<PathBuf> = homes.flatten().map(|entry| entry.path()).collect();
+    assert!(homes.len() >= 14, "only {} examples", homes.len());
+    for home in homes {
+        let name = home.display();
         let output = std::process::Command::new(super::house::PROGRAM)
             .arg("check")
             .arg("--home")

@@ -240,6 +240,39 @@ impl House {
         })
     }
 
+    /// Lets time pass while the program is down: everything in the journal that waits for a moment
+    /// is moved into the past by so many seconds.
+    pub fn let_pass_while_down(&self, seconds: i64) {
+        assert!(self.child.is_none(), "it runs");
+        let journal = self.path().join("data/porchlight.db");
+        let journal = rusqlite::Connection::open(journal).expect("the journal opens");
+        let ms = seconds * 1000;
+        let moved = format!(
+            "UPDATE waits SET due = due - {ms}, \
+             more = json_set(more, '$.began', json_extract(more, '$.began') - {ms}); \
+             UPDATE schedules SET last = last - {ms}; \
+             UPDATE meta SET value = value - {ms} WHERE name = 'alive';"
+        );
+        journal.execute_batch(&moved).expect("time passes");
+    }
+
+    /// The reasons of the runs that were skipped, oldest first.
+    pub fn skips(&self) -> Vec<String> {
+        let mut runs = self.runs();
+        runs.sort_by_key(|run| run["id"].as_u64());
+        let reasons = runs
+            .iter()
+            .filter_map(|run| run["outcome"]["reason"].as_str());
+        reasons.map(str::to_owned).collect()
+    }
+
+    /// Waits until a file below `data/files` has this text.
+    pub fn wait_for_file(&self, name: &str, text: &str) {
+        eventually(&format!("{name} holds {text:?}"), || {
+            (self.file(name).as_deref() == Some(text)).then_some(())
+        });
+    }
+
     /// Saves a script the plain way.
     pub fn write_script(&self, name: &str, source: &str) {
         let path = self.path().join("scripts").join(name);

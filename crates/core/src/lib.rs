@@ -5,6 +5,7 @@
 //! rehearsals use the very types that the live host uses.
 
 pub mod action;
+pub mod asked;
 pub mod diagnostic;
 pub mod event;
 pub mod json;
@@ -17,6 +18,7 @@ pub mod units;
 pub mod wait;
 
 pub use action::{Action, ActionError, ActionId, OpenAction, Receipt, Retry, Settlement};
+pub use asked::Asked;
 pub use diagnostic::{Diagnostic, Severity};
 pub use event::{Attachment, Event, EventId, NewEvent, Proof};
 pub use network::Network;

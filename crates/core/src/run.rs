@@ -3,7 +3,7 @@
 //! A run has no effects of its own. The journal stores it whole, in one commit; only then do its
 //! actions go out, its state writes count and its waits begin.
 
-use crate::{Action, NewEvent, NewWait, Timestamp};
+use crate::{Action, Asked, NewEvent, NewWait, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A position in a script, as people say it: `gate.rhai:12`. Lines and columns count from 1; 0 is
@@ -63,6 +63,8 @@ pub struct Run {
     pub cancelled: Vec<String>,
     /// The events that it emitted.
     pub emitted: Vec<NewEvent>,
+    /// What it asked, as far as that is kept.
+    pub asked: Vec<Asked>,
 }
 
 /// How a run ended. What a run decided before an `Error` stands, as if the script had stopped

@@ -66,6 +66,7 @@ fn run(event: u64) -> Run {
         waits: Vec::new(),
         cancelled: Vec::new(),
         emitted: Vec::new(),
+        asked: Vec::new(),
     }
 }
 

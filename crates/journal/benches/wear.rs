@@ -116,5 +116,6 @@ fn run(event: u64, actions: bool) -> Run {
         waits: Vec::new(),
         cancelled: Vec::new(),
         emitted: Vec::new(),
+        asked: Vec::new(),
     }
 }

@@ -8,7 +8,8 @@ use crate::prepare::{Prepared, RunIds, action_key};
 use crate::queue::Op;
 use crate::rows::{EventRow, get_id, to_json};
 use crate::{
-    Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schema, silences, waits,
+    Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schedules, schema,
+    silences, waits,
 };
 use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId};
 use rusqlite::{Connection, OptionalExtension, Result};
@@ -63,6 +64,9 @@ impl Batch<'_> {
             Op::Finish(event) => self.finish(*event).map(|()| Answer::Done),
             Op::Refused(refusal) => {
                 refusals::insert(self.connection, refusal).map(|()| Answer::Done)
+            }
+            Op::Schedules(wanted) => {
+                schedules::keep(self.connection, wanted).map(|()| Answer::Done)
             }
             Op::Silences(wanted) => silences::keep(self.connection, wanted).map(|()| Answer::Done),
             Op::Reschedule(moved) => {
@@ -292,6 +296,9 @@ impl Batch<'_> {
         }
         if let Some(silence) = &prepared.silence {
             silences::report(self.connection, silence)?;
+        }
+        if let Some(schedule) = &prepared.schedule {
+            schedules::dealt_with(self.connection, schedule)?;
         }
         if prepared.ends.event_finished {
             self.finish(prepared.run.event)?;

@@ -12,6 +12,7 @@ use crate::prepare::Prepared;
 use crate::queue::{Op, Queue};
 use crate::reader::Reader;
 use crate::rows::EventRow;
+use crate::schedules::ScheduleRow;
 use crate::silences::Silence;
 use crate::{FILE_NAME, salvage, schema, writer};
 use porchlight_core::{ActionId, EventId, NewEvent, Run, Settlement, Timestamp, WaitId};
@@ -215,6 +216,28 @@ impl Journal {
         let mut run = Box::new(Prepared::new(run, Ends::default()));
         run.silence = Some(silence);
         self.ask(|reply| Op::Commit { run, reply }).await
+    }
+
+    /// Stores the run of a tick, and in the same transaction how far its schedule has come.
+    ///
+    /// # Errors
+    /// Nothing was stored; committing again later is safe.
+    pub async fn commit_tick(
+        &self,
+        run: Run,
+        schedule: ScheduleRow,
+    ) -> Result<Committed, Unavailable> {
+        let mut run = Box::new(Prepared::new(run, Ends::default()));
+        run.schedule = Some(schedule);
+        self.ask(|reply| Op::Commit { run, reply }).await
+    }
+
+    /// From now on these are all the schedules: those that are not stored yet are, and others are
+    /// forgotten. A full disk may lose this; they begin anew at the next start then.
+    pub fn keep_schedules(&self, schedules: Vec<ScheduleRow>) {
+        let op = Op::Schedules(schedules);
+        // A closed journal forgets it, as a crash would.
+        let _ = self.inner.queue.push(op, self.priority);
     }
 
     /// From now on these are all the subscriptions to silence: those that are not stored yet are,

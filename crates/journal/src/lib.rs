@@ -21,6 +21,7 @@ mod retention;
 mod retry;
 mod rows;
 mod salvage;
+mod schedules;
 mod schema;
 mod silences;
 mod waits;
@@ -34,6 +35,7 @@ pub use model::{
 };
 pub use reader::{Filter, Order, Reader};
 pub use retry::retry_action;
+pub use schedules::ScheduleRow;
 pub use silences::{LookedBack, Silence};
 
 /// The name of the database file in the data folder.

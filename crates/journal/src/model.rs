@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use porchlight_core::{
-    Action, ActionError, ActionId, Event, EventId, LogLine, Outcome, Place, Receipt, StateWrite,
-    Timestamp, Wait, WaitId,
+    Action, ActionError, ActionId, Asked, Event, EventId, LogLine, Outcome, Place, Receipt,
+    StateWrite, Timestamp, Wait, WaitId,
 };
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -160,6 +160,8 @@ pub struct RunRecord {
     pub actions: u64,
     /// The events that it emitted.
     pub emitted: Vec<EventId>,
+    /// What it asked, as far as that is kept.
+    pub asked: Vec<Asked>,
 }
 
 /// Whether an action still has to be done.

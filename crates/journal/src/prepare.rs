@@ -1,8 +1,10 @@
 //! A run made ready for the writer: every JSON text is written on the caller's thread.
 
 use crate::rows::EventRow;
-use crate::{Committed, Ends, Silence, waits};
-use porchlight_core::{Action, Event, EventId, LogLine, NewEvent, Outcome, Run, StateWrite, Wait};
+use crate::{Committed, Ends, ScheduleRow, Silence, waits};
+use porchlight_core::{
+    Action, Asked, Event, EventId, LogLine, NewEvent, Outcome, Run, StateWrite, Wait,
+};
 use serde::{Deserialize, Serialize};
 
 /// What of a run nobody searches for.
@@ -16,6 +18,8 @@ pub(crate) struct Detail {
     pub(crate) state: Vec<StateWrite>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) emitted: Vec<EventId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) asked: Vec<Asked>,
 }
 
 /// A run and the texts of its columns.
@@ -24,6 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) ends: Ends,
     /// The silence that the run reports.
     pub(crate) silence: Option<Silence>,
+    /// How far its schedule has come with the run.
+    pub(crate) schedule: Option<ScheduleRow>,
     pub(crate) detail: Detail,
     /// The arguments of each action, as JSON.
     pub(crate) args: Vec<String>,
@@ -44,6 +50,7 @@ impl Prepared {
                 logs: std::mem::take(&mut run.logs),
                 state: run.state.clone(),
                 emitted: Vec::new(),
+                asked: std::mem::take(&mut run.asked),
             },
             args: run.actions.iter().map(|a| a.args.to_string()).collect(),
             wait_texts: run.waits.iter().map(waits::texts).collect(),
@@ -51,6 +58,7 @@ impl Prepared {
             run,
             ends,
             silence: None,
+            schedule: None,
         }
     }
 

@@ -7,7 +7,10 @@
 
 use crate::prepare::Prepared;
 use crate::rows::EventRow;
-use crate::{Appended, Blob, Committed, NewRefusal, Priority, ScriptVersion, Silence, Unavailable};
+use crate::{
+    Appended, Blob, Committed, NewRefusal, Priority, ScheduleRow, ScriptVersion, Silence,
+    Unavailable,
+};
 use porchlight_core::{ActionId, EventId, Settlement, Timestamp, WaitId};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -42,6 +45,8 @@ pub(crate) enum Op {
     Refused(Box<NewRefusal>),
     /// Nobody waits for it; a crash must not be faster.
     Silences(Vec<Silence>),
+    /// These are all the schedules.
+    Schedules(Vec<ScheduleRow>),
     /// Nobody waits for it; a crash must not be faster.
     Reschedule(Vec<(WaitId, Timestamp)>),
     /// Nobody waits for it.

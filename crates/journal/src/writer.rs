@@ -376,6 +376,7 @@ fn fail(op: Op, unavailable: &Unavailable) {
         Op::Settle { reply, .. } | Op::Remember { reply, .. } => drop(reply.send(Err(error))),
         Op::Finish(_)
         | Op::Refused(_)
+        | Op::Schedules(_)
         | Op::Silences(_)
         | Op::Reschedule(_)
         | Op::Beat

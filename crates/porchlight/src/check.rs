@@ -1,36 +1,43 @@
 //! `porchlight check`: loads the configuration and all scripts, and reports every mistake at once.
 //!
 //! Nothing is started and nothing is written. For each webhook it says in one line what its proof
-//! covers and what not.
+//! covers and what not, and for each schedule when it comes next.
+
+mod schedules;
+
+mod across;
 
 use crate::config::{Config, ScriptRules};
 use crate::dispatch::system_clock;
 use crate::home::Home;
+use crate::rehearse::check_tests;
 use crate::scripts::Library;
 use crate::{Ending, output};
 use porchlight_core::{ActionError, Diagnostic, Severity};
 use porchlight_journal::{Reader, SecretUse};
-use porchlight_script::schedule::HomePlace;
+use porchlight_script::schedule::{HomePlace, Position};
 use porchlight_script::watch::scan;
-use porchlight_script::{Host, HostConfig, State};
+use porchlight_script::{Host, HostConfig, Script, State};
 use porchlight_source::Webhook;
 use std::sync::Arc;
 
 /// Checks the home.
 pub fn check(home: &Home, json: bool) -> Ending {
-    let mut problems = Vec::new();
-    let config = match Config::load(&home.dir) {
-        Ok(config) => {
-            problems.extend(config.warnings.iter().cloned());
-            Some(config)
-        }
-        Err(mistakes) => {
-            problems.extend(mistakes);
-            None
-        }
+    let (config, mut problems) = match Config::look(&home.dir) {
+        Ok((config, problems)) => (Some(config), problems),
+        Err(problems) => (None, problems),
     };
-    let reaches = check_scripts(home, config.as_ref(), &mut problems);
-    let scripts = reaches.len();
+    let sound = !has_errors(&problems);
+    let loaded = check_scripts(home, config.as_ref(), sound, &mut problems);
+    if let (Some(config), true) = (&config, sound) {
+        problems.extend(across::warnings(home, config, &loaded));
+    }
+    let place = place(config.as_ref(), sound);
+    let now = system_clock()();
+    let live = loaded.live.iter();
+    let schedules = live.flat_map(|script| schedules::lines(script, &place, now));
+    let schedules: Vec<String> = schedules.collect();
+    let scripts = loaded.live.len();
     tell(&problems, json);
     let errors = problems
         .iter()
@@ -47,8 +54,15 @@ pub fn check(home: &Home, json: bool) -> Ending {
                 uses.of(webhook)
             ));
         }
-        for (name, reach) in &reaches {
-            output::line(&format!("script {name} can reach {reach}"));
+        for script in &loaded.live {
+            output::line(&format!(
+                "script {} can reach {}",
+                script.name,
+                script.reach()
+            ));
+        }
+        for schedule in schedules {
+            output::line(&schedule);
         }
         output::line(&format!(
             "{scripts} scripts, {} mistakes, {} warnings",
@@ -62,9 +76,6 @@ pub fn check(home: &Home, json: bool) -> Ending {
         Ending::Mistake
     }
 }
-
-/// The name of a script, and what it can reach.
-type Reaches = (String, String);
 
 /// When each secret last proved a delivery, as the journal knows it; nothing without a journal.
 struct Uses(Vec<SecretUse>);
@@ -98,21 +109,53 @@ impl Uses {
     }
 }
 
-/// Loads every script the way a start would; with a broken configuration, settings are empty.
+fn has_errors(problems: &[Diagnostic]) -> bool {
+    let mut problems = problems.iter();
+    problems.any(|problem| problem.severity == Severity::Error)
+}
+
+/// Stands in for a home of which the configuration can't say where it is, so that `sun` isn't a
+/// mistake as well.
+fn somewhere() -> HomePlace {
+    HomePlace {
+        position: Position::new(0.0, 0.0),
+        ..HomePlace::default()
+    }
+}
+
+/// What became of the scripts.
+#[derive(Default)]
+struct Loaded {
+    live: Vec<Arc<Script>>,
+    /// The names of those that have mistakes.
+    broken: Vec<String>,
+}
+
+/// Where the home is, or somewhere, where that is not known for certain.
+fn place(config: Option<&Config>, sound: bool) -> HomePlace {
+    match config {
+        Some(config) if sound || config.place.position.is_some() => config.place.clone(),
+        _ => somewhere(),
+    }
+}
+
+/// Loads every script the way a start would. With a broken configuration nothing is said about its
+/// lamps and channels.
 fn check_scripts(
     home: &Home,
     config: Option<&Config>,
+    sound: bool,
     problems: &mut Vec<Diagnostic>,
-) -> Vec<Reaches> {
-    let rules = config.map_or_else(ScriptRules::default, |config| config.scripts.clone());
+) -> Loaded {
+    let rules = config.map_or_else(ScriptRules::default, |config| config.rules.clone());
     let host = Host::new(HostConfig {
         scripts_dir: home.scripts(),
         settings: config.map_or_else(|| serde_json::json!({}), |config| config.settings.clone()),
-        targets: config.map_or_else(
-            || serde_json::json!({}),
-            |config| config.targets.seen.clone().into(),
-        ),
-        place: config.map_or_else(HomePlace::default, |config| config.place.clone()),
+        targets: match config {
+            Some(config) if sound => config.targets.seen.clone().into(),
+            _ => serde_json::Value::Null,
+        },
+        place: place(config, sound),
         limits: rules.limits.clone(),
         rules: rules.rules.clone(),
         state: State::from(Vec::new()),
@@ -131,7 +174,7 @@ fn check_scripts(
                 "scripts",
                 format!("can't be read: {error}"),
             ));
-            return Vec::new();
+            return Loaded::default();
         }
     };
     let names = batch.entries.iter().map(|entry| entry.path.clone());
@@ -140,20 +183,24 @@ fn check_scripts(
     let loaded = std::thread::Builder::new()
         .stack_size(porchlight_script::STACK_SIZE)
         .spawn(move || {
+            let tests = check_tests(&host, &batch);
             let mut library = Library::new(host, Box::new(|_| None));
-            let report = library.apply(batch);
-            let live = library.live();
-            let reaches = live.map(|script| (script.name.clone(), script.reach().to_string()));
-            (report.problems, reaches.collect())
+            let mut problems = tests;
+            problems.extend(library.apply(batch).problems);
+            let loaded = Loaded {
+                live: library.live().cloned().collect(),
+                broken: library.broken().map(str::to_owned).collect(),
+            };
+            (problems, loaded)
         });
     match loaded.map(std::thread::JoinHandle::join) {
-        Ok(Ok((found, reaches))) => {
+        Ok(Ok((found, loaded))) => {
             problems.extend(found);
-            reaches
+            loaded
         }
         _ => {
             problems.push(Diagnostic::error_in("scripts", "checking them failed"));
-            Vec::new()
+            Loaded::default()
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 ///
 /// Without a command it runs the host in the current folder; the first run makes a home there.
 ///
-/// Exit codes: 0 done, 1 a mistake in the configuration or a script (or nothing found), 2 the
+/// Exit codes: 0 done, 1 a mistake in the configuration or a script, a failed test (or nothing found), 2 the
 /// command line is wrong, 3 the host could not start or was not reached, or a file can't be read.
 #[derive(Parser)]
 #[command(name = "porchlight", version, max_term_width = 100)]
@@ -57,7 +57,16 @@ pub enum Command {
         /// Print the mistakes as JSON, one object a line.
         #[arg(long)]
         json: bool,
+        /// Also show what each script that changed would have done differently about the events of so
+        /// long (24h), or since a moment.
+        #[arg(long, value_name = "TIME")]
+        against: Option<String>,
     },
+    /// Send recorded events through the scripts as they are now, and show what they would do; nothing
+    /// is performed.
+    Replay(ReplayArgs),
+    /// Run the tests beside scripts (scripts/*.test.rhai); nothing is performed.
+    Test(TestArgs),
     /// Sign a built-in sample or a file, post it to the running host, and show what it caused.
     Send(SendArgs),
     /// Explain step by step why a captured request passes or fails.
@@ -91,6 +100,45 @@ pub enum ActionsCommand {
         /// Its number in the list.
         id: u64,
     },
+}
+
+/// What `test` takes. Exit codes: 0 all passed, 1 some failed or there is none, 3 the scripts can't be
+/// read.
+#[derive(Args)]
+pub struct TestArgs {
+    /// Only tests with this text in their name, or in the path of their file.
+    #[arg(value_name = "FILTER", default_value = "")]
+    pub filter: String,
+    /// Go on: run the tests that a save concerns, until Ctrl-C.
+    #[arg(long)]
+    pub watch: bool,
+    /// JSON, one object a line: each test, each mistake, and the sum.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `replay` takes. Exit codes: 0 done, 1 `--diff` found a difference (or the configuration has a
+/// mistake), 3 there is no journal, or no such event or script.
+#[derive(Args)]
+pub struct ReplayArgs {
+    /// From this moment on (RFC 3339), or so long ago.
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub since: String,
+    /// Until this moment, or until so long ago; until now when left out.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only this script.
+    #[arg(long, value_name = "NAME")]
+    pub script: Option<String>,
+    /// Only this event.
+    #[arg(long, value_name = "ID")]
+    pub event: Option<u64>,
+    /// Only what differs from what was done then.
+    #[arg(long)]
+    pub diff: bool,
+    /// JSON, one object a line for each action.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `send` takes.

@@ -9,8 +9,8 @@ use crate::cli::ListArgs;
 use crate::home::Home;
 use crate::output::{line, paint};
 use crate::{Ending, output};
-use porchlight_core::Event;
 use porchlight_core::units::format_duration;
+use porchlight_core::{Event, Timestamp};
 use porchlight_journal::{ActionRecord, ActionStatus, Filter, Order, ReadError, Reader, RunRecord};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -197,9 +197,21 @@ pub fn run_line(run: &RunRecord) -> String {
     };
     let place = format!("{}:{}", run.place.path, run.place.line);
     format!(
-        "{:>6}  event {}  {place}  {}  {outcome} in {took}{actions}",
-        run.id, run.event, run.title
+        "{:>6}  {}  {place}  {}  {outcome} in {took}{actions}",
+        run.id,
+        cause(run),
+        run.title
     )
+}
+
+/// What a run answers: an event, or the moment at which its schedule was due.
+fn cause(run: &RunRecord) -> String {
+    let mut parts = run.handler.split(':');
+    match (parts.next(), parts.next_back().map(str::parse)) {
+        (Some("tick"), Some(Ok(due))) => format!("due {}", Timestamp(due)),
+        (Some("start"), _) => "at start".to_owned(),
+        _ => format!("event {}", run.event),
+    }
 }
 
 /// `   30  run 21  light::flash("porch")  done  200 OK`.

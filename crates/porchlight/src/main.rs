@@ -8,6 +8,7 @@ mod check;
 mod cli;
 mod config;
 mod dispatch;
+mod gate;
 mod home;
 mod list;
 mod listen;
@@ -16,10 +17,14 @@ mod new;
 mod outgoing;
 mod output;
 mod reference;
+mod rehearse;
+mod replay;
 mod request;
 mod run;
 mod scripts;
 mod send;
+mod shadow;
+mod test;
 mod verify;
 mod versions;
 
@@ -56,7 +61,10 @@ fn main() -> ExitCode {
             let listen = args.listen.or(cli.run.listen);
             run::run(&home, &cli::RunArgs { listen })
         }
-        Some(Command::Check { json }) => check::check(&home, json),
+        Some(Command::Check { json, against }) => match check::check(&home, json) {
+            Ending::Done => against.map_or(Ending::Done, |since| shadow::check(&home, &since)),
+            mistakes => mistakes,
+        },
         Some(Command::Send(args)) => send::send(&home, &args),
         Some(Command::Verify(args)) => verify::verify(&home, &args),
         Some(Command::Events(args)) if args.refused => list::refused(&home, &args.list),
@@ -67,6 +75,8 @@ fn main() -> ExitCode {
             ..
         }) => list::retry(&home, id),
         Some(Command::Actions { what: None, list }) => list::actions(&home, &list),
+        Some(Command::Replay(args)) => replay::replay(&home, &args),
+        Some(Command::Test(args)) => test::test(&home, &args),
         Some(Command::Reference(args)) => reference::reference(&args),
         Some(Command::New { name }) => new::new(&home, &name),
     };

@@ -45,3 +45,8 @@ pub fn paint(code: &str, text: &str) -> String {
         text.to_owned()
     }
 }
+
+/// A mistake with its caret, for standard output.
+pub fn diagnostic_text(problem: &Diagnostic) -> String {
+    problem.render(std::io::stdout().is_terminal())
+}

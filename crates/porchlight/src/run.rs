@@ -11,10 +11,12 @@ use crate::dispatch::backlog::{Loader, Missed};
 use crate::dispatch::committer::{self, Exits};
 use crate::dispatch::workers::{Tools, Workers};
 use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, system_clock};
+use crate::gate::Gate;
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
-use crate::scripts::Library;
+use crate::scripts::{LastGood, Library};
+use crate::shadow::Shadow;
 use crate::versions::Versions;
 use crate::{Clock, Ending, output};
 use porchlight_action::{CommandConfig, Performer, PerformerConfig};
@@ -115,6 +117,8 @@ async fn serve_house(
         ),
         missed: Arc::clone(&missed),
         last_alive: reader.last_alive().map_err(|error| error.to_string())?,
+        schedules: reader.schedules().map_err(|error| error.to_string())?,
+        place: config.place.clone(),
         silences: reader.silences().map_err(|error| error.to_string())?,
         waits: reader.waits().map_err(|error| error.to_string())?,
         last_event: reader.last_event_id().map_err(|error| error.to_string())?,
@@ -158,7 +162,14 @@ async fn serve_house(
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
     };
-    let watcher = watch_scripts(home, host, journal.clone(), inputs.clone(), live)?;
+    let library = |last_good| {
+        let shadow = Shadow::of(home, &config, &host);
+        let library = Library::new(host.clone(), last_good);
+        library
+            .with_gate(Gate::of(home, &config, &host))
+            .with_shadow(shadow)
+    };
+    let watcher = watch_scripts(home, library, journal.clone(), inputs.clone(), live)?;
     let looker = tokio::spawn(Arc::clone(&outgoing).look_for_open_actions());
 
     stop_signal().await;
@@ -249,8 +260,8 @@ fn host(
         settings: config.settings.clone(),
         targets: config.targets.seen.clone().into(),
         place: config.place.clone(),
-        limits: config.scripts.limits.clone(),
-        rules: config.scripts.rules.clone(),
+        limits: config.rules.limits.clone(),
+        rules: config.rules.rules.clone(),
         state,
         ask: Arc::new(ask),
         clock: Arc::clone(clock),
@@ -262,17 +273,17 @@ fn host(
 /// before each new set takes over.
 fn watch_scripts(
     home: &Home,
-    host: Host,
+    library: impl FnOnce(LastGood) -> Library,
     journal: Journal,
     inputs: mpsc::UnboundedSender<Input>,
     live: impl Fn(&ScriptSet) + Send + 'static,
 ) -> Result<Watcher, String> {
     let runtime = tokio::runtime::Handle::current();
     let (batches, loader) = std::sync::mpsc::channel::<Batch>();
+    let past = journal.clone();
+    let last_good = move |name: &str| past.reader().ok()?.last_version(name).ok()?;
+    let mut library = library(Box::new(last_good));
     let load = move || {
-        let past = journal.clone();
-        let last_good = move |name: &str| past.reader().ok()?.last_version(name).ok()?;
-        let mut library = Library::new(host, Box::new(last_good));
         let mut versions = Versions::default();
         let mut first = true;
         for batch in loader {

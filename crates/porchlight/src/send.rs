@@ -142,7 +142,7 @@ fn prepare(
 
 /// A captured request, or a body alone; in a body `{uuid}`, `{now_rfc3339}`, `{now_ms}` and
 /// `{now_s}` are filled in, as in the built-in samples.
-fn from_file(file: &Path, now: Timestamp, id: &str) -> Result<SampleRequest, String> {
+pub(crate) fn from_file(file: &Path, now: Timestamp, id: &str) -> Result<SampleRequest, String> {
     let fail = |error: std::io::Error| format!("{} can't be read: {error}", file.display());
     let bytes = std::fs::read(file).map_err(fail)?;
     if file
@@ -164,7 +164,7 @@ fn from_file(file: &Path, now: Timestamp, id: &str) -> Result<SampleRequest, Str
 }
 
 /// Adds what the webhook's scheme demands, in place of what a captured request brought along.
-fn prove(
+pub(crate) fn prove(
     delivery: &mut Delivery,
     webhook: &Webhook,
     id: &str,

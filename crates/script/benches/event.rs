@@ -51,10 +51,6 @@ fn main() {
 fn host() -> Host {
     Host::new(HostConfig {
         scripts_dir: "/nonexistent".into(),
-        settings: json!({}),
-        targets: json!({}),
-        ask: Arc::new(|_, _, _| Ok(json!({}))),
-        clock: Arc::new(|| Timestamp(0)),
         ..HostConfig::default()
     })
 }

@@ -6,7 +6,7 @@
 
 use crate::filter;
 use porchlight_core::{Event, OnGap, OnReload, Pattern, Timestamp, Wait, WaitId, WaitKind};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// The open waits.
@@ -16,8 +16,13 @@ pub struct Agenda {
     by_due: BTreeSet<(Timestamp, WaitId)>,
     /// Those for an event, by its whole type where the pattern is one.
     by_type: HashMap<String, BTreeSet<WaitId>>,
-    /// Those for an event whose pattern has a `*`.
-    by_pattern: BTreeMap<WaitId, Pattern>,
+    /// Those for an event whose pattern has a `*`, by its text. Waits are many, but their patterns
+    /// stand in scripts and are few.
+    by_pattern: HashMap<String, (Pattern, BTreeSet<WaitId>)>,
+    /// Those that end when another version of their script goes live, by script.
+    by_reload: HashMap<String, BTreeSet<WaitId>>,
+    /// How many do not count the time that the host is down.
+    resuming: usize,
 }
 
 /// What a start does to the waits that were open when the host went down.
@@ -50,23 +55,29 @@ impl Agenda {
     /// Whether some wait does not count the time that the host is down, so that the host must leave
     /// a sign of life.
     pub fn counts_uptime(&self) -> bool {
-        self.waits.values().any(|wait| wait.on_gap == OnGap::Resume)
+        self.resuming > 0
     }
 
-    /// Adds a wait.
+    /// Adds a wait; one with the same id gives way to it.
     pub fn add(&mut self, wait: Wait) {
+        self.remove(wait.id);
         if let WaitKind::Event { pattern, .. } = &wait.kind
             && let Ok(parsed) = Pattern::parse(pattern)
         {
             if parsed.is_literal() {
-                self.by_type
-                    .entry(pattern.clone())
-                    .or_default()
-                    .insert(wait.id);
+                let same = self.by_type.entry(pattern.clone()).or_default();
+                same.insert(wait.id);
             } else {
-                self.by_pattern.insert(wait.id, parsed);
+                let same = self.by_pattern.entry(pattern.clone());
+                let same = same.or_insert_with(|| (parsed, BTreeSet::new()));
+                same.1.insert(wait.id);
             }
         }
+        if wait.on_reload == OnReload::Cancel {
+            let same = self.by_reload.entry(wait.script.clone()).or_default();
+            same.insert(wait.id);
+        }
+        self.resuming += usize::from(wait.on_gap == OnGap::Resume);
         self.by_due.insert((wait.due, wait.id));
         self.waits.insert(wait.id, wait);
     }
@@ -74,16 +85,18 @@ impl Agenda {
     /// Takes a wait out.
     pub fn remove(&mut self, id: WaitId) -> Option<Wait> {
         let wait = self.waits.remove(&id)?;
+        self.resuming -= usize::from(wait.on_gap == OnGap::Resume);
         self.by_due.remove(&(wait.due, id));
         if let WaitKind::Event { pattern, .. } = &wait.kind {
-            self.by_pattern.remove(&id);
-            if let Some(ids) = self.by_type.get_mut(pattern) {
+            if let Some((_, ids)) = self.by_pattern.get_mut(pattern) {
                 ids.remove(&id);
                 if ids.is_empty() {
-                    self.by_type.remove(pattern);
+                    self.by_pattern.remove(pattern);
                 }
             }
+            take_from(&mut self.by_type, pattern, id);
         }
+        take_from(&mut self.by_reload, &wait.script, id);
         Some(wait)
     }
 
@@ -107,12 +120,13 @@ impl Agenda {
     /// that had arrived before a wait was begun does not end it.
     pub fn take_matching(&mut self, event: &Event) -> Vec<Wait> {
         let literal = self.by_type.get(&event.kind).into_iter().flatten().copied();
-        let patterns = self.by_pattern.iter();
+        let patterns = self.by_pattern.values();
         let patterns = patterns
-            .filter(|(_, pattern)| pattern.matches(&event.kind))
-            .map(|(id, _)| *id);
+            .filter(|(pattern, _)| pattern.matches(&event.kind))
+            .flat_map(|(_, ids)| ids.iter().copied());
         let candidates: BTreeSet<WaitId> = literal.chain(patterns).collect();
-        let ends = |id: &WaitId| {
+        let mut fields = filter::Fields::of(event);
+        let mut ends = |id: &WaitId| {
             let Some(wait) = self.waits.get(id) else {
                 return false;
             };
@@ -120,19 +134,20 @@ impl Agenda {
                 return false;
             };
             // The event of the run that began the wait may match itself.
-            event.id != wait.event && event.received >= wait.began && filter::passes(filter, event)
+            event.id != wait.event && event.received >= wait.began && fields.pass(filter)
         };
-        let ended: Vec<WaitId> = candidates.into_iter().filter(ends).collect();
+        let ended: Vec<WaitId> = candidates.into_iter().filter(|id| ends(id)).collect();
         ended.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
     /// Takes out the waits of a script that end when another version of it goes live.
     pub fn take_reloaded(&mut self, script: &str, hash: &str) -> Vec<Wait> {
-        let ends = |wait: &&Wait| {
-            wait.script == script && wait.script_hash != hash && wait.on_reload == OnReload::Cancel
+        let ids = self.by_reload.get(script).into_iter().flatten();
+        let of_others = |id: &&WaitId| {
+            let wait = self.waits.get(*id);
+            wait.is_some_and(|wait| wait.script_hash != hash)
         };
-        let mut ended: Vec<WaitId> = self.waits.values().filter(ends).map(|w| w.id).collect();
-        ended.sort_unstable();
+        let ended: Vec<WaitId> = ids.filter(of_others).copied().collect();
         ended.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
@@ -177,6 +192,16 @@ impl Agenda {
             }
         }
         gap
+    }
+}
+
+/// Takes an id out of the set under this name, and an empty set out of the index.
+fn take_from(index: &mut HashMap<String, BTreeSet<WaitId>>, name: &str, id: WaitId) {
+    if let Some(ids) = index.get_mut(name) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(name);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::lane::OpenWaits;
 use crate::permissions::Rights;
 use crate::script::{File, Handler, Setting};
 use porchlight_core::{
-    Action, Chain, Diagnostic, LogLine, NewEvent, NewWait, StateWrite, Timestamp,
+    Action, Asked, Chain, Diagnostic, LogLine, NewEvent, NewWait, StateWrite, Timestamp,
 };
 use rhai::GlobalRuntimeState;
 use serde_json::Value;
@@ -69,6 +69,8 @@ pub(crate) struct Running {
     /// `None` was begun and cancelled by this run.
     pub(crate) waits: Vec<Option<NewWait>>,
     pub(crate) emitted: Vec<NewEvent>,
+    /// What it asked, for a replay.
+    pub(crate) asked: Vec<Asked>,
     /// How many questions it asked.
     pub(crate) asks: usize,
     /// The bytes of what it decided.

@@ -4,6 +4,7 @@
 //! two threads read one. The body is read as far as scripts look into it, once per event for all
 //! handlers (see `body`); what a script takes out of it is a copy.
 
+use crate::api::function;
 use crate::body::Body;
 use porchlight_core::{Attachment, Event};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
@@ -229,17 +230,32 @@ pub(crate) fn register(engine: &mut Engine) {
                 .into())
             },
         )
-        .register_fn("header", |event: &mut ScriptEvent, name: &str| {
-            let mut headers = event.0.event.headers.iter();
-            let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
-            found.map_or(Dynamic::UNIT, |(_, value)| text(value))
-        })
         .register_fn("to_string", |event: &mut ScriptEvent| {
             format!("event {} ({})", event.0.event.id, event.0.event.kind)
         })
         .register_fn("to_debug", |event: &mut ScriptEvent| {
             format!("event {} ({})", event.0.event.id, event.0.event.kind)
         });
+    function! {
+        engine,
+        /// Gives a header of the request that brought the event, in whatever case it was sent.
+        ///
+        /// * `name` (text): "user-agent"
+        ///
+        /// Gives (any): its value, a text, or `()` when it was not sent
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     if event.header("User-Agent") == () { log::warn("a sender without a name"); }
+        /// });
+        /// ```
+        "header",
+        (event: &mut ScriptEvent, name: &str) => {
+            let mut headers = event.0.event.headers.iter();
+            let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+            Ok(found.map_or(Dynamic::UNIT, |(_, value)| text(value)))
+        },
+    }
     engine
         .register_type_with_name::<Tree>("map")
         .register_indexer_get(|tree: &mut Tree, name: ImmutableString| tree.body().get(&name))

@@ -2,9 +2,37 @@
 
 use porchlight_core::Event;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// Fields by dotted path (`facts.camera`), and what each must be.
 pub type Filter = Vec<(String, Value)>;
+
+/// An event whose fields are looked up, each path once: ten thousand waits for one field of a body
+/// must not read the body ten thousand times.
+pub(crate) struct Fields<'a> {
+    event: &'a Event,
+    known: HashMap<String, Value>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(event: &'a Event) -> Self {
+        let known = HashMap::new();
+        Self { event, known }
+    }
+
+    /// Whether the event has all the fields that a filter wants.
+    pub(crate) fn pass(&mut self, filter: &[(String, Value)]) -> bool {
+        filter.iter().all(|(path, wanted)| {
+            if let Some(found) = self.known.get(path) {
+                return accepts(wanted, found);
+            }
+            let found = field(self.event, path).unwrap_or(Value::Null);
+            let accepted = accepts(wanted, &found);
+            self.known.insert(path.clone(), found);
+            accepted
+        })
+    }
+}
 
 /// Whether an event has all the fields that a filter wants.
 pub(crate) fn passes(filter: &[(String, Value)], event: &Event) -> bool {
@@ -26,14 +54,7 @@ pub(crate) fn text(event: &Event, path: &str) -> String {
 /// The field of an event under a dotted path: `facts.camera`, `data.items.0.id`, `subject`.
 fn field(event: &Event, path: &str) -> Option<Value> {
     let (head, rest) = path.split_once('.').unwrap_or((path, ""));
-    let walk = |root: &Value| {
-        let mut parts = rest.split('.').filter(|part| !part.is_empty());
-        parts.try_fold(root.clone(), |value, part| match &value {
-            Value::Object(members) => members.get(part).cloned(),
-            Value::Array(items) => items.get(part.parse::<usize>().ok()?).cloned(),
-            _ => None,
-        })
-    };
+    let mut parts = rest.split('.').filter(|part| !part.is_empty());
     match head {
         "id" => Some(event.id.into()),
         "source" => Some(event.source.clone().into()),
@@ -43,7 +64,14 @@ fn field(event: &Event, path: &str) -> Option<Value> {
         "peer" => Some(event.peer.clone().into()),
         "query" => Some(event.query.clone().into()),
         "redelivered" => Some(event.redelivered.into()),
-        "facts" => walk(&event.facts),
+        "facts" => {
+            let found = parts.try_fold(&event.facts, |value, part| match value {
+                Value::Object(members) => members.get(part),
+                Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+                _ => None,
+            });
+            found.cloned()
+        }
         "headers" => {
             let mut headers = event.headers.iter();
             let found = headers.find(|(name, _)| name.eq_ignore_ascii_case(rest))?;
@@ -52,7 +80,7 @@ fn field(event: &Event, path: &str) -> Option<Value> {
         // Only what the path leads to is built: most events are turned away here.
         "data" => {
             let text = std::str::from_utf8(&event.data).unwrap_or_default();
-            let parts: Vec<&str> = rest.split('.').filter(|part| !part.is_empty()).collect();
+            let parts: Vec<&str> = parts.collect();
             porchlight_core::json::pick(text, &parts).unwrap_or_default()
         }
         _ => None,
@@ -89,7 +117,7 @@ fn accepts(wanted: &Value, found: &Value) -> bool {
 }
 
 /// `*` stands for any characters, also dots and none. Greedy with one point of return.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut again = None;
     while t < text.len() {

@@ -8,6 +8,7 @@ mod call;
 pub(crate) mod cause;
 mod engines;
 pub(crate) mod silence;
+pub(crate) mod tick;
 mod wait;
 
 use crate::check::Functions;
@@ -84,7 +85,7 @@ struct Inner {
     engines: Engines,
     config: Arc<HostConfig>,
     /// Built when the first script is checked.
-    functions: OnceLock<Arc<Functions>>,
+    functions: Arc<OnceLock<Arc<Functions>>>,
     /// The latest events with their parsed bodies, so that the handlers of one event share them.
     views: Mutex<VecDeque<Arc<View>>>,
 }
@@ -112,7 +113,25 @@ impl Host {
             inner: Arc::new(Inner {
                 engines: Engines::new(&config),
                 config,
-                functions: OnceLock::new(),
+                functions: Arc::default(),
+                views: Mutex::default(),
+            }),
+        }
+    }
+
+    /// A host with the same functions and another configuration: other state, clock and answers for
+    /// a rehearsal. Costs next to nothing; scripts that one of them loaded run on the other. The
+    /// limits that the engine itself watches stay as they were.
+    #[must_use]
+    pub fn sibling(&self, change: impl FnOnce(&mut HostConfig)) -> Self {
+        let mut config = HostConfig::clone(&self.inner.config);
+        change(&mut config);
+        let config = Arc::new(config);
+        Self {
+            inner: Arc::new(Inner {
+                engines: self.inner.engines.with(&config),
+                config,
+                functions: self.inner.functions.clone(),
                 views: Mutex::default(),
             }),
         }
@@ -237,7 +256,11 @@ impl Host {
         reason: &str,
         now: Timestamp,
     ) -> Run {
-        skip(blank_run(script, handler, cause, now), reason)
+        let mut run = skip(blank_run(script, handler, cause, now), reason);
+        if let Cause::Tick(tick) = cause {
+            tick.explain(&mut run);
+        }
+        run
     }
 
     /// Calls a function over a handler's argument for its value; whatever else it decides is
@@ -316,6 +339,7 @@ pub(crate) fn blank(script: &str, hash: &str, now: Timestamp) -> Run {
         waits: Vec::new(),
         cancelled: Vec::new(),
         emitted: Vec::new(),
+        asked: Vec::new(),
     }
 }
 

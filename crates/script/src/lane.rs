@@ -10,14 +10,15 @@
 
 mod cooldown;
 mod open;
-mod parked;
+pub(crate) mod parked;
 mod tracks;
 
 pub(crate) use open::OpenWaits;
-pub use parked::PARKED;
 
 use crate::host::cause::Cause;
 use crate::host::silence::Silent;
+use crate::host::tick::Start;
+use crate::schedule::Tick;
 use crate::{Handler, Host, Script};
 use porchlight_core::{Chain, Event, OnReload, Outcome, Run, Timestamp, Wait};
 use std::sync::Arc;
@@ -32,6 +33,10 @@ pub enum Work {
     Wait(Box<Wait>, Fell),
     /// Tell this handler of a silence.
     Silence(Told),
+    /// Tell the handler of a schedule that its tick is due, or record those that were missed.
+    Tick(Tick),
+    /// Tell this handler that the host has started.
+    Start(usize, Start),
 }
 
 /// Why a wait comes to its end.
@@ -152,15 +157,8 @@ impl Lane {
         };
         let options = &handler.options;
         let skipped = |reason: &str| host.skipped(script, handler, &cause, reason, now);
-        if self.parked.holds(script) {
-            let run = skipped("parked");
-            return report(job.done(run));
-        }
-        let too_late = match &cause {
-            Cause::Event(event) => options.skips(event, now),
-            Cause::Silence(_) => None,
-        };
-        if let Some(reason) = too_late {
+        let parked = self.parked.holds(script).then_some("parked");
+        if let Some(reason) = parked.or_else(|| cause.skips(options, now)) {
             let run = skipped(reason);
             return report(job.done(run));
         }
@@ -350,6 +348,8 @@ fn parts(job: &Job) -> Option<(&Arc<Script>, &Handler, Cause<'_>)> {
     let (number, cause) = match &job.work {
         Work::Handler(number) => (*number, Cause::Event(job.event.as_ref()?)),
         Work::Silence(told) => (told.handler, Cause::Silence(&told.silent)),
+        Work::Tick(tick) => (tick.handler, Cause::Tick(tick)),
+        Work::Start(number, start) => (*number, Cause::Start(start)),
         Work::Wait(..) => return None,
     };
     Some((script, script.handlers.get(number)?, cause))
@@ -368,6 +368,8 @@ fn unloaded(job: Job, now: Timestamp) -> Finished {
             Work::Handler(number) => number.to_string(),
             Work::Wait(wait, _) => format!("wait:{}", wait.id),
             Work::Silence(told) => format!("silence:{}", told.subscription),
+            Work::Tick(tick) => tick.name(),
+            Work::Start(number, start) => format!("start:{number}:{}", start.at.0),
         },
         outcome: Outcome::Skipped {
             reason: "unloaded".to_owned(),

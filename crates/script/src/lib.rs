@@ -8,9 +8,12 @@
 //! the syntax tree for mistakes, `load` runs the top level, `script` is the result,
 //! [`Subscriptions`] finds its handlers, [`Agenda`] what falls due, [`Lane`] decides what may run,
 //! `host` runs it, `api` is what it can call.
+//! [`World`] is a home in memory, in which scripts are rehearsed; `testing` runs the tests beside
+//! them.
 
 mod agenda;
 mod api;
+pub mod asked;
 mod body;
 mod check;
 mod convert;
@@ -35,17 +38,22 @@ mod state;
 mod stdlib;
 mod subscriptions;
 mod templates;
+pub mod testing;
 pub mod watch;
+pub mod world;
 
 pub use agenda::Agenda;
 pub use host::silence::Silent;
+pub use host::tick::{Start, StartReason};
 pub use host::{Ask, Host, HostConfig};
-pub use lane::{Fell, Finished, Job, Lane, PARKED, Past, Told, Work};
+pub use lane::parked::PARKED;
+pub use lane::{Fell, Finished, Job, Lane, Past, Told, Work};
 pub use limits::{Limits, STACK_SIZE};
 pub use options::{Attempts, HandlerOptions, Key, Mode, Overflow};
 pub use rules::Rules;
-pub use script::{Handler, Script, Silence, Trigger};
+pub use script::{Handler, Script, Silence, Timed, Trigger};
 pub use state::State;
 pub use stdlib::standard_library;
 pub use subscriptions::Subscriptions;
 pub use templates::{DEFAULT_TEMPLATE, TEMPLATES, Template};
+pub use world::World;

@@ -43,8 +43,9 @@ pub(crate) fn script(
     let kinds = permissions::kinds(&config.targets);
     let (needs, mut mistakes) = permissions::read(name, &source, &kinds);
     loading.rights = policy.rights(name, &needs);
-    if loading.rights.is_none() {
-        // Nothing depends on it, so it may as well be a sentence of somebody's description.
+    if loading.rights.is_none() || pinned {
+        // Nothing depends on it, so it may as well be a sentence of somebody's description; and what
+        // was not understood when it went live was not granted either.
         mistakes = mistakes.into_iter().map(Diagnostic::as_warning).collect();
     }
     loading.diagnostics = mistakes;
@@ -66,6 +67,7 @@ pub(crate) fn script(
     if let Some(Current::Loading(kept)) = current {
         loading = *kept;
     }
+    let mut stopped = None;
     match result {
         Ok(Ok(())) => {}
         Ok(Err(wrong)) => {
@@ -79,7 +81,7 @@ pub(crate) fn script(
             if !loading.diagnostics.iter().any(already) {
                 let message = mistake.message;
                 let wrong = explain::diagnostic(&loading.sources, &mistake.place, message);
-                loading.diagnostics.push(wrong.with_help(mistake.help));
+                stopped = Some(wrong.with_help(mistake.help));
             }
         }
         Err(_) => loading.diagnostics.push(Diagnostic::error_in(
@@ -88,7 +90,7 @@ pub(crate) fn script(
         )),
     }
     drop(deadline);
-    finish(loading, &ast, &functions())
+    finish(loading, stopped, &ast, &functions())
 }
 
 fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
@@ -108,7 +110,7 @@ fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
     }
 }
 
-fn compile(engine: &Engine, path: &str, source: &str) -> Result<AST, Box<Diagnostic>> {
+pub(crate) fn compile(engine: &Engine, path: &str, source: &str) -> Result<AST, Box<Diagnostic>> {
     let mut ast = engine.compile(source).map_err(|wrong| {
         let place = explain::place(path, wrong.position());
         let message = wrong.err_type().to_string();
@@ -204,8 +206,11 @@ fn push_standard(
 }
 
 /// Checks all files, and makes the script of what its top level asked for.
+///
+/// What stopped the top level is left out where the check says what is wrong with that line.
 fn finish(
     mut loading: Loading,
+    stopped: Option<Diagnostic>,
     ast: &AST,
     functions: &Functions,
 ) -> Result<Script, Vec<Diagnostic>> {
@@ -216,14 +221,21 @@ fn finish(
             asts.push((path.clone(), file.ast.clone()));
         }
     }
-    for (path, ast) in &asts {
-        let source = loading.sources.iter().find(|(known, _)| known == path);
-        let source = source.map_or("", |(_, text)| text.as_str());
-        let found = check_file(path, source, ast, functions, &asts);
+    // What was checked when it went live is not judged again by what is known since.
+    if !loading.pinned {
+        let found = check::files(&loading, functions, &asts);
         loading.diagnostics.extend(found);
-        let found = undeclared(&loading, path, source, ast);
-        loading.diagnostics.extend(found);
+        for (path, ast) in &asts {
+            let found = undeclared(&loading, path, ast);
+            loading.diagnostics.extend(found);
+        }
     }
+    let known = stopped.as_ref().is_some_and(|stopped| {
+        let errors = loading.diagnostics.iter();
+        let mut errors = errors.filter(|one| one.severity == Severity::Error);
+        errors.any(|one| one.path == stopped.path && one.line == stopped.line)
+    });
+    loading.diagnostics.extend(stopped.filter(|_| !known));
     if loading.handlers.is_empty() && !has_errors(&loading.diagnostics) {
         let message = "this script waits for nothing, so it never does anything";
         let help = "begin with `on(\"**\", |event| { … });`, or move it into scripts/lib/";
@@ -268,6 +280,9 @@ fn finish(
         libraries.retain(|(path, _)| loading.modules.contains_key(path));
     }
     libraries.sort();
+    let mut emits: Vec<String> = asts.iter().flat_map(|(_, ast)| check::emits(ast)).collect();
+    emits.sort();
+    emits.dedup();
     let imports = libraries.iter().map(|(path, _)| path.clone()).collect();
     let sources: Vec<_> = own.into_iter().chain(libraries).collect();
     Ok(Script::new(Inner {
@@ -280,12 +295,13 @@ fn finish(
         warnings: loading.diagnostics,
         rights: loading.rights,
         settings: loading.settings,
+        emits,
         files: loading.files,
     }))
 }
 
 /// What a file reaches by its own text and may not. A run would be refused anyway; a caret is kinder.
-fn undeclared(loading: &Loading, path: &str, source: &str, ast: &AST) -> Vec<Diagnostic> {
+fn undeclared(loading: &Loading, path: &str, ast: &AST) -> Vec<Diagnostic> {
     let Some(rights) = &loading.rights else {
         return Vec::new();
     };
@@ -296,7 +312,7 @@ fn undeclared(loading: &Loading, path: &str, source: &str, ast: &AST) -> Vec<Dia
         if rights.check(&need, targets).is_err() {
             let place = explain::place(path, seen.at);
             let message = format!("this script may not reach `{need}`");
-            let wrong = Diagnostic::error(path, source, place.line, place.column, message);
+            let wrong = explain::diagnostic(&loading.sources, &place, message);
             found.push(wrong.with_help(rights.advice(&need)));
         }
     }
@@ -305,32 +321,6 @@ fn undeclared(loading: &Loading, path: &str, source: &str, ast: &AST) -> Vec<Dia
 
 fn has_errors(found: &[Diagnostic]) -> bool {
     found.iter().any(|one| one.severity == Severity::Error)
-}
-
-fn check_file(
-    path: &str,
-    source: &str,
-    ast: &AST,
-    functions: &Functions,
-    asts: &[(String, AST)],
-) -> Vec<Diagnostic> {
-    let (imports, _) = check::imports(ast);
-    let mut imported = Functions::default();
-    let mut modules: HashSet<String> = crate::api::MODULES
-        .iter()
-        .map(|m| (*m).to_owned())
-        .collect();
-    let standard = stdlib::names().map(|(name, path)| (path.to_owned(), name.to_owned()));
-    let all = imports
-        .into_iter()
-        .map(|(path, alias)| (format!("{}.rhai", path.trim_end_matches(".rhai")), alias));
-    for (file, alias) in standard.chain(all) {
-        if let Some((_, ast)) = asts.iter().find(|(known, _)| *known == file) {
-            imported.add_module(&alias, ast);
-            modules.insert(alias);
-        }
-    }
-    check::file(path, source, ast, functions, &imported, &modules)
 }
 
 /// SHA-256 over names and texts, each with its length before it.

@@ -5,6 +5,7 @@
 
 use crate::options::HandlerOptions;
 use crate::permissions::Rights;
+use crate::schedule::{GapPolicy, Schedule};
 use porchlight_core::{Diagnostic, Pattern, Place};
 use rhai::{AST, FnPtr, GlobalRuntimeState};
 use serde_json::Value;
@@ -37,6 +38,8 @@ pub struct Inner {
     pub warnings: Vec<Diagnostic>,
     /// The settings that it asked for, with the values in force.
     pub settings: Vec<Setting>,
+    /// A pattern for the types of each of its `emit` calls; `**` where they are not written out.
+    pub emits: Vec<String>,
     /// What it may reach, when it is held to a list.
     pub(crate) rights: Option<Rights>,
     /// The engine's state in which functions run, by the path of the file they stand in.
@@ -69,6 +72,19 @@ pub enum Trigger {
     Event,
     /// That none came for a while.
     Silence(Silence),
+    /// The clock.
+    Schedule(Timed),
+    /// The start of the host.
+    Start,
+}
+
+/// When the clock calls a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed {
+    /// The rule.
+    pub schedule: Schedule,
+    /// What becomes of ticks that were missed.
+    pub on_gap: GapPolicy,
 }
 
 /// How long nothing must come before a handler is called.

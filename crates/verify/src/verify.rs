@@ -51,8 +51,9 @@ impl Verified {
         &self.proof
     }
 
-    /// Lower-case hex SHA-256 of the signed bytes; of the body where nothing is signed. Computed
-    /// when it is first asked for where the signed bytes are the body, which is nearly always.
+    /// Lower-case hex SHA-256 of what tells this delivery apart: of the body where the proof covers
+    /// all of it or nothing is signed, computed when it is first asked for; of the signed bytes where
+    /// they cover a canonical form of the body or none of it.
     pub fn signed_hash(&self) -> &str {
         self.signed_hash
             .get_or_init(|| hex::encode(Sha256::digest(&self.delivery.body)))

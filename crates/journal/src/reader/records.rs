@@ -47,6 +47,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRecord, ReadError> {
         logs: detail.logs,
         state: detail.state,
         emitted: detail.emitted,
+        asked: detail.asked,
     })
 }
 

@@ -9,5 +9,6 @@ mod kill;
 mod migrate;
 mod reading;
 mod refusals;
+mod schedules;
 mod silences;
 mod support;

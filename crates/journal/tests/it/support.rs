@@ -91,6 +91,7 @@ pub fn run(event: u64, script: &str, handler: &str) -> Run {
         waits: Vec::new(),
         cancelled: Vec::new(),
         emitted: Vec::new(),
+        asked: Vec::new(),
     }
 }
 

@@ -12,10 +12,11 @@ mod limits;
 mod reader;
 mod rules;
 mod schemes;
-mod scripts;
+pub mod scripts;
 mod secret;
 mod server;
 pub mod targets;
+pub mod unasked;
 mod values;
 mod webhooks;
 
@@ -54,7 +55,9 @@ pub struct Config {
     /// `[settings.SCRIPT]`, as JSON.
     pub settings: serde_json::Value,
     /// `[limits]`, `[permissions]`, `[script.NAME]`.
-    pub scripts: ScriptRules,
+    pub rules: ScriptRules,
+    /// `[scripts]`.
+    pub scripts: scripts::ScriptsConfig,
     /// Things that work, but probably not as meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -86,13 +89,18 @@ impl Config {
     /// # Errors
     /// Every mistake in it, in the order of the lines; or that it can't be read at all.
     pub fn load(home: &Path) -> Result<Self, Vec<Diagnostic>> {
-        let path = home.join(FILE);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let problem = Diagnostic::error_in(FILE, format!("can't be read: {error}"));
-            vec![problem.with_help("`porchlight run` makes one in a folder that has none")]
-        })?;
         let env = |name: &str| std::env::var(name).ok();
-        Self::parse(&text, home, &env)
+        Self::parse(&text(home)?, home, &env)
+    }
+
+    /// Reads what there is in spite of mistakes, for those who only look: what a mistake is about
+    /// is left out. With the mistakes and warnings, in the order of the lines.
+    ///
+    /// # Errors
+    /// That it can't be read at all.
+    pub fn look(home: &Path) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let env = |name: &str| std::env::var(name).ok();
+        Ok(Self::read(&text(home)?, home, &env))
     }
 
     /// Reads a configuration text; `home` is where secret files are, `env` looks up variables.
@@ -104,6 +112,24 @@ impl Config {
         home: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<Diagnostic>> {
+        let (config, problems) = Self::read(text, home, env);
+        if problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+        {
+            return Err(problems);
+        }
+        Ok(Self {
+            warnings: problems,
+            ..config
+        })
+    }
+
+    fn read(
+        text: &str,
+        home: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> (Self, Vec<Diagnostic>) {
         let source = Source::new(FILE, text);
         let table = source.parse();
         let root = Section::root(&source, &table);
@@ -119,41 +145,41 @@ impl Config {
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
         let targets = Targets::read(&root, &secrets);
-        let mut scripts = rules::read(&root, &targets.seen);
-        if let Some(count) = scripts::read(&root).park_after {
-            scripts.rules.park_after = count;
+        let scripts = scripts::read(&root);
+        let mut rules = rules::read(&root, &targets.seen);
+        if let Some(count) = scripts.park_after {
+            rules.rules.park_after = count;
         }
         let config = Self {
             place: home_place::read(&root),
             journal: read_journal(&root),
             webhooks,
-            scripts,
             targets,
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")
                 .map_or(serde_json::json!({}), |value| to_json(value.get_ref())),
+            rules,
+            scripts,
             server,
             warnings: Vec::new(),
         };
         root.finish();
-        let problems = source.into_problems();
-        if problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
-        {
-            return Err(problems);
-        }
-        Ok(Self {
-            warnings: problems,
-            ..config
-        })
+        (config, source.into_problems())
     }
 
     /// The secret that a reference such as `light.porch.key` stands for.
     pub fn secret(&self, reference: &str) -> Option<Secret> {
         self.targets.secrets.get(reference).cloned()
     }
+}
+
+/// The text of the file.
+fn text(home: &Path) -> Result<String, Vec<Diagnostic>> {
+    std::fs::read_to_string(home.join(FILE)).map_err(|error| {
+        let problem = Diagnostic::error_in(FILE, format!("can't be read: {error}"));
+        vec![problem.with_help("`porchlight run` makes one in a folder that has none")]
+    })
 }
 
 fn read_journal(root: &Section<'_>) -> JournalConfig {

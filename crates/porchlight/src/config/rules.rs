@@ -4,7 +4,7 @@ use super::limits;
 use super::reader::Section;
 use porchlight_core::Diagnostic;
 use porchlight_core::diagnostic::nearest;
-use porchlight_script::permissions::{Mode, Need, Policy};
+use porchlight_script::permissions::{Mode, Need};
 use porchlight_script::{Limits, Rules};
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use crate::outgoing::Outgoing;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use porchlight_core::{OpenAction, Run, Timestamp};
-use porchlight_journal::{Committed, Ends, Journal, Silence, Unavailable};
+use porchlight_journal::{Committed, Ends, Journal, ScheduleRow, Silence, Unavailable};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub struct Commit {
     pub ends: Ends,
     /// The silence that it was told of; marked as reported with it.
     pub silence: Option<Silence>,
+    /// How far its schedule has come with it.
+    pub schedule: Option<ScheduleRow>,
     /// Whether its event counts the run: it is a handler's, or a wait's that the event ended.
     pub of_event: bool,
 }
@@ -70,9 +72,10 @@ type Stored = (Commit, Result<Committed, Unavailable>);
 
 async fn store(commit: Commit, journal: Journal) -> Stored {
     let run = commit.run.clone();
-    let result = match commit.silence.clone() {
-        Some(silence) => journal.commit_silence(run, silence).await,
-        None => journal.commit(run, commit.ends).await,
+    let result = match (commit.silence.clone(), commit.schedule.clone()) {
+        (Some(silence), _) => journal.commit_silence(run, silence).await,
+        (None, Some(schedule)) => journal.commit_tick(run, schedule).await,
+        (None, None) => journal.commit(run, commit.ends).await,
     };
     (commit, result)
 }

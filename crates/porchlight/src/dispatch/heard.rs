@@ -37,7 +37,8 @@ impl Dispatcher {
         changed.extend::<Vec<String>>(names(&set));
         changed.sort_unstable();
         changed.dedup();
-        self.set = set;
+        let before = std::mem::replace(&mut self.set, set);
+        self.take_schedules(&before);
         self.end_reloaded_waits(&changed);
         if self.kept_silences > 0 || !rows.is_empty() {
             self.kept_silences = rows.len();

@@ -16,6 +16,7 @@ pub mod lanes;
 mod open;
 mod parked;
 mod silences;
+mod ticks;
 mod waits;
 pub mod workers;
 
@@ -24,10 +25,12 @@ use committer::Commit;
 use lanes::{Lanes, Offer};
 use open::OpenEvents;
 use porchlight_core::{Event, EventId, Timestamp, Wait, WaitId};
-use porchlight_journal::{Ends, Journal, Silence};
+use porchlight_journal::{Ends, Journal, ScheduleRow, Silence};
+use porchlight_script::schedule::HomePlace;
 use porchlight_script::{Agenda, Fell, Finished, Job, Lane, Script, Subscriptions, Trigger, Work};
 use silences::Silences;
 use std::sync::Arc;
+use ticks::Clockwork;
 use tokio::sync::{mpsc, oneshot};
 use waits::Clocks;
 use workers::Workers;
@@ -37,7 +40,7 @@ const MAX_OPEN_EVENTS: usize = 8192;
 
 /// The scripts that are live, and who subscribes to what.
 pub struct ScriptSet {
-    /// The scripts, in the order that the subscriptions count them.
+    /// The scripts, by name: the order in which the subscriptions count them.
     pub scripts: Vec<Arc<Script>>,
     /// The index over their patterns.
     pub subscriptions: Subscriptions,
@@ -45,12 +48,21 @@ pub struct ScriptSet {
 
 impl ScriptSet {
     /// Indexes these scripts.
-    pub fn new(scripts: Vec<Arc<Script>>) -> Self {
+    pub fn new(mut scripts: Vec<Arc<Script>>) -> Self {
+        scripts.sort_by(|one, two| one.name.cmp(&two.name));
         let subscriptions = Subscriptions::build(&scripts);
         Self {
             scripts,
             subscriptions,
         }
+    }
+
+    /// The live version of a script.
+    pub fn named(&self, name: &str) -> Option<&Arc<Script>> {
+        let found = self
+            .scripts
+            .binary_search_by(|script| script.name.as_str().cmp(name));
+        found.ok().and_then(|at| self.scripts.get(at))
     }
 }
 
@@ -107,6 +119,7 @@ pub struct Dispatcher {
     /// The events of before the start are still being read.
     recovering: bool,
     silences: Silences,
+    clockwork: Clockwork,
     /// How many subscriptions to silence the journal keeps.
     kept_silences: usize,
     journal: Journal,
@@ -140,6 +153,10 @@ pub struct Parts {
     pub last_alive: Option<Timestamp>,
     /// The subscriptions to silence that the journal kept.
     pub silences: Vec<Silence>,
+    /// How far each schedule had come before the start.
+    pub schedules: Vec<ScheduleRow>,
+    /// Where the home is.
+    pub place: HomePlace,
     /// The newest event at start: all up to it are recovered from the journal.
     pub last_event: EventId,
     /// What time it is.
@@ -162,6 +179,7 @@ impl Dispatcher {
             recovering: true,
             kept_silences: parts.silences.len(),
             silences: Silences::new(parts.silences),
+            clockwork: Clockwork::new(parts.place, parts.schedules),
             journal: parts.journal,
             workers: parts.workers,
             commits: parts.commits,
@@ -197,7 +215,8 @@ impl Dispatcher {
             }
             let waits = self.until_next_wait();
             let silences = self.silences.until_next().unwrap_or(waits);
-            let timer = tokio::time::sleep(waits.min(silences));
+            let ticks = self.until_next_tick().unwrap_or(waits);
+            let timer = tokio::time::sleep(waits.min(silences).min(ticks));
             tokio::select! {
                 biased;
                 input = inputs.recv() => match input {
@@ -218,6 +237,7 @@ impl Dispatcher {
             // Also when there is never a pause: a flood must not hold up the lights.
             self.start_due_waits();
             self.start_due_silences();
+            self.start_due_ticks();
             self.feed_workers();
         }
     }
@@ -230,7 +250,11 @@ impl Dispatcher {
             Input::LaneFree(script, lane) => self.lanes.set_free(&script, *lane),
             Input::Committed(committed) => self.committed(*committed),
             Input::Page(page) => self.take_page(page),
-            Input::Stop(done) => self.stopping = Some(done),
+            Input::Stop(done) => {
+                // So that waits which count the time that the host runs know when it ended.
+                self.journal.beat();
+                self.stopping = Some(done);
+            }
         }
     }
 
@@ -279,7 +303,7 @@ impl Dispatcher {
     fn commit(&mut self, finished: Finished) {
         parked::tell(&finished.run);
         let event = finished.run.event;
-        let (mut ends, mut silence) = (Ends::default(), None);
+        let (mut ends, mut silence, mut schedule) = (Ends::default(), None, None);
         let of_event = matches!(
             finished.work,
             Work::Handler(_) | Work::Wait(_, Fell::Matched)
@@ -289,11 +313,15 @@ impl Dispatcher {
             ends.event_finished = self.open.job_ended(event, deferred);
         }
         match &finished.work {
-            Work::Handler(_) => {}
+            Work::Handler(_) | Work::Start(..) => {}
             Work::Wait(wait, _) => ends.wait = Some(wait.id),
             Work::Silence(told) => {
                 self.silences.ended(&finished.run.script, told);
                 silence = Some(silences::reported(told, &finished.run.script));
+            }
+            Work::Tick(tick) => {
+                self.clockwork.ended(tick);
+                schedule = Some(ticks::dealt_with(tick));
             }
         }
         self.uncommitted += 1;
@@ -301,6 +329,7 @@ impl Dispatcher {
             run: finished.run,
             ends,
             silence,
+            schedule,
             of_event,
         });
     }

@@ -75,8 +75,9 @@ impl Dispatcher {
             tracing::warn!(
                 seconds = by.as_secs(),
                 forward,
-                "the clock was set; waits count elapsed time, so they move with it"
+                "the clock was set; what counts elapsed time moves with it"
             );
+            self.clockwork.clock_set(forward, by, now);
             let moved = self.agenda.shift(forward, by);
             if !moved.is_empty() {
                 self.journal.reschedule(moved);
@@ -144,8 +145,8 @@ impl Dispatcher {
         self.lanes.push(&name, job);
     }
 
-    fn live(&self, name: &str) -> Option<&Arc<porchlight_script::Script>> {
-        self.set.scripts.iter().find(|script| script.name == name)
+    pub(super) fn live(&self, name: &str) -> Option<&Arc<porchlight_script::Script>> {
+        self.set.named(name)
     }
 }
 

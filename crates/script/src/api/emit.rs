@@ -1,6 +1,6 @@
 //! `emit` and `now`: a new event for other scripts, and the only clock.
 
-use super::{Fallible, wrong};
+use super::{Fallible, function, wrong};
 use crate::convert::{self, Use};
 use crate::current;
 use crate::permissions::{self, Need};
@@ -9,11 +9,51 @@ use rhai::{Dynamic, Engine, Map};
 use serde_json::json;
 
 pub(super) fn register(engine: &mut Engine) {
-    engine
-        .register_fn("emit", |kind: &str| emit(kind, Dynamic::from(Map::new())))
-        .register_fn("emit", emit)
-        .register_fn("now", || clock().map(|now| now.to_rfc3339()))
-        .register_fn("now_ms", || clock().map(|now| now.as_millis()));
+    function! {
+        engine,
+        /// Makes a new event, which other scripts hear; it comes once the run is stored.
+        ///
+        /// Its source is `script:NAME`. Events that lead to each other without end are stopped.
+        ///
+        /// * `kind` (text): the type, in parts with dots between them: "door.left_open"
+        /// * `data` (any): becomes `event.data`; a map with nothing in it when nothing is said
+        ///
+        /// Fails when the type is none, when the data can't be kept, after too many events in a row, and at the top level.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     if event.data.door == "front" { emit("visitor.came", #{ at: event.time }); }
+        /// });
+        /// ```
+        "emit",
+        (kind: &str) => emit(kind, Dynamic::from(Map::new())),
+        (kind: &str, data: Dynamic) => emit(kind, data),
+    }
+    function! {
+        engine,
+        /// Gives the time. It is the only clock, so that a test can turn it.
+        ///
+        /// Gives (time): in UTC, with milliseconds
+        ///
+        /// ```rhai
+        /// state::set("seen", now());
+        /// ```
+        "now",
+        () => clock().map(|now| now.to_rfc3339()),
+    }
+    function! {
+        engine,
+        /// Gives the time in milliseconds since 1970, to reckon with.
+        ///
+        /// Gives (whole number): the milliseconds
+        ///
+        /// ```rhai
+        /// let tomorrow = now_ms() + duration_ms("1d");
+        /// state::set("again", tomorrow);
+        /// ```
+        "now_ms",
+        () => clock().map(|now| now.as_millis()),
+    }
 }
 
 fn clock() -> Fallible<porchlight_core::Timestamp> {

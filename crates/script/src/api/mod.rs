@@ -1,14 +1,16 @@
 //! What scripts can call. One file per module; each function finds its run in `current`.
 
+mod called;
 mod command;
 mod emit;
 mod fenced;
-mod function;
+pub(crate) mod function;
 mod http;
 mod library;
 mod log;
 mod options;
 mod register;
+mod schedule;
 mod secret;
 mod sheet;
 mod silence;
@@ -25,16 +27,31 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log"];
 
+/// The functions whose last argument is a handler.
+pub(crate) const TRIGGERS: &[&str] = &[
+    "on",
+    "on_silence",
+    "on_state",
+    "on_start",
+    "every",
+    "cron",
+    "daily",
+    "sun",
+];
+
 /// Options that several functions have, for "the options of every …" in doc comments.
 pub(crate) const SHARED: &[(&str, &str)] = &[
     ("every request", http::DOC),
     ("every told action", tell::DOC),
+    ("every trigger", options::DOC),
+    ("every wait", waits::DOC),
 ];
 
 /// Makes everything known to the engine, and disarms what Rhai itself brings.
 pub(crate) fn register(engine: &mut Engine) {
     crate::event::register(engine);
     register::register(engine);
+    schedule::register(engine);
     silence::register(engine);
     secret::register(engine);
     library::register(engine);

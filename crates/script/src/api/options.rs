@@ -18,6 +18,19 @@ const OPTIONS: &[&str] = &[
     "mode", "max", "overflow", "key", "cooldown", "where", "expires", "deadline", "retry",
 ];
 
+/// The same as doc comments say it.
+pub(super) const DOC: &str = "
+* `mode` (text): what happens while an earlier run is active, which it is until its last wait is over: \"parallel\", \"single\" (the new one is skipped), \"restart\" (what the earlier one waits for is cancelled) or \"queued\"; \"parallel\" when nothing is said
+* `max` (whole number): how many may be active (\"parallel\"), or active and queued (\"queued\", 10 when nothing is said)
+* `overflow` (text): what happens beyond that: \"drop_new\", \"drop_old\" or \"coalesce\" (only the newest stays in the queue); \"drop_new\" when nothing is said
+* `key` (text or function): mode, queue and cooldown count for each value of this field of the event: \"facts.camera\", or `|event| event.data.device`
+* `cooldown` (duration): after a run it is skipped for so long
+* `where` (map): fields that must have this value, one of these values, or match this text with `*`: `#{ \"facts.camera\": \"gate\", \"data.door\": [\"front\", \"back\"] }`
+* `expires` (duration): an event older than this is skipped
+* `deadline` (duration): after so long, whatever a run still waits for is dropped
+* `retry` (whole number or map): how often a run that failed is tried again: `3`, or `#{ retries: 3, backoff: \"10s\" }`
+";
+
 /// A number above this is a mistake.
 const LARGEST_MAX: i64 = 10_000;
 

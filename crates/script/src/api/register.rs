@@ -1,7 +1,7 @@
 //! What the top level of a script calls: `on(…)` and `setting(…)`; and `target(…)`.
 
 use super::trigger::{self, Wish, at_top_level, note};
-use super::{Fallible, wrong};
+use super::{Fallible, function, wrong};
 use crate::convert::{self, Use};
 use crate::permissions::{self, Need};
 use crate::script::{Setting, Trigger};
@@ -12,36 +12,87 @@ use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
 use serde_json::Value;
 
 pub(super) fn register(engine: &mut Engine) {
-    engine
-        .register_fn(
-            "on",
-            |context: NativeCallContext, pattern: &str, function: FnPtr| {
-                on(&context, pattern, Map::new(), function)
-            },
-        )
-        .register_fn(
-            "on",
-            |context: NativeCallContext, pattern: &str, options: Map, function: FnPtr| {
-                on(&context, pattern, options, function)
-            },
-        )
-        .register_fn(
-            "setting",
-            |context: NativeCallContext, name: &str, default: Dynamic| {
-                setting(&context, name, default, "")
-            },
-        )
-        .register_fn(
-            "setting",
-            |context: NativeCallContext, name: &str, default: Dynamic, help: &str| {
-                setting(&context, name, default, help)
-            },
-        )
-        .register_fn("target", target)
-        .register_fn(load::HERE, |context: NativeCallContext| {
-            let state = context.global_runtime_state().clone();
-            current::loading(|loading| loading.captured = Some(state));
-        });
+    function! {
+        engine,
+        /// Calls a handler for every event whose type matches.
+        ///
+        /// Handlers of one file never run at the same time, those of different files do. A run has
+        /// its own copy of the variables that its closure captured: what must last goes into `state`.
+        ///
+        /// * `pattern` (text): the types: `*` is one part or a piece of one, `**` any number of parts: "xprotect.*", "rhombus.alert.motion*", "**"
+        /// * `options` (map): which of these events, and how often
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with the Event as its parameter or without one
+        ///
+        /// Fails when the pattern is none, an option is unknown, or in a handler.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     log::info(`${event.data.door} at ${event.time}`);
+        /// });
+        ///
+        /// on("camera.motion*", #{ mode: "restart", key: "facts.camera", expires: "2m" }, |event| {
+        ///     light::on("hall");
+        ///     later("5m", || light::off("hall"));
+        /// });
+        /// ```
+        "on",
+        [context] (pattern: &str, handler: FnPtr) => on(context, pattern, Map::new(), handler),
+        [context] (pattern: &str, options: Map, handler: FnPtr) => {
+            on(context, pattern, options, handler)
+        },
+    }
+    function! {
+        engine,
+        /// Gives a value that people can change in porchlight.toml, in `[settings.SCRIPT]`.
+        ///
+        /// It stands at the top level of a file; `gate.rhai` reads `[settings.gate]`.
+        ///
+        /// * `name` (text): its key in the table
+        /// * `fallback` (any): what it is when the configuration says nothing; what the configuration says must be of the same kind
+        /// * `help` (text): what it is for
+        ///
+        /// Gives (any): the value
+        ///
+        /// Fails in a handler, or when the fallback is no plain value.
+        ///
+        /// ```rhai
+        /// let family = setting("family", ["ABC123"], "Plates that open the gate");
+        ///
+        /// on("platerecognizer.recognition", |event| {
+        ///     for seen in event.facts.plates {
+        ///         if seen.text in family { http::send("http://gate.lan/open"); }
+        ///     }
+        /// });
+        /// ```
+        "setting",
+        [context] (name: &str, fallback: Dynamic) => setting(context, name, fallback, ""),
+        [context] (name: &str, fallback: Dynamic, help: &str) => {
+            setting(context, name, fallback, help)
+        },
+    }
+    function! {
+        engine,
+        /// Gives a table of porchlight.toml, `[KIND.NAME]`, in which secrets are references. For libraries.
+        ///
+        /// * `kind` (text): "light", "message"
+        /// * `name` (text): its NAME
+        ///
+        /// Gives (map): the table
+        ///
+        /// Fails when there is no such table; the message has the nearest one.
+        ///
+        /// ```rhai
+        /// let lamp = target("light", "porch");
+        /// http::send(lamp.url + "/json/state", #{ json: #{ on: true } });
+        /// ```
+        "target",
+        (kind: &str, name: &str) => target(kind, name),
+    }
+    engine.register_fn(load::HERE, |context: NativeCallContext| {
+        let state = context.global_runtime_state().clone();
+        current::loading(|loading| loading.captured = Some(state));
+    });
 }
 
 fn on(context: &NativeCallContext, pattern: &str, options: Map, function: FnPtr) -> Fallible<()> {

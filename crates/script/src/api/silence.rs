@@ -4,7 +4,7 @@
 //! [`Silence`] for how it knows a subscription again after a restart or an edit.
 
 use super::trigger::{self, Wish, at_top_level, note};
-use super::{Fallible, duration, take};
+use super::{Fallible, duration, function, take};
 use crate::explain;
 use crate::script::{Silence, Trigger};
 use porchlight_core::Pattern;
@@ -12,23 +12,35 @@ use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
 use std::time::Duration;
 
 pub(super) fn register(engine: &mut Engine) {
-    engine
-        .register_fn(
-            "on_silence",
-            |context: NativeCallContext, pattern: &str, after: Dynamic, function: FnPtr| {
-                on_silence(&context, pattern, &after, Map::new(), function)
-            },
-        )
-        .register_fn(
-            "on_silence",
-            |context: NativeCallContext,
-             pattern: &str,
-             after: Dynamic,
-             options: Map,
-             function: FnPtr| {
-                on_silence(&context, pattern, &after, options, function)
-            },
-        );
+    function! {
+        engine,
+        /// Calls a handler when no event whose type matches has come for a while.
+        ///
+        /// It is called once, and again only after an event came and silence fell anew. It counts
+        /// from the handler's first load on, and over restarts and power cuts.
+        ///
+        /// * `pattern` (text): the types, as for `on`
+        /// * `after` (duration): how long nothing must have come
+        /// * `options` (map): how to go on
+        ///   * `repeat` (duration): calls it again so long after each call, while nothing comes
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ pattern, duration, since, last, late_by }`; `since` is when the last event came, `last` its id or `()`, `late_by` how much later this is because the host did not run
+        ///
+        /// Fails when the pattern is none, a length of time is none, an option is unknown, or in a handler.
+        ///
+        /// ```rhai
+        /// on_silence("camera.**", "20m", #{ repeat: "1h" }, |silence| {
+        ///     message::send("family", `no word from any camera since ${silence.since}`);
+        /// });
+        /// ```
+        "on_silence",
+        [context] (pattern: &str, after: Dynamic, handler: FnPtr) => {
+            on_silence(context, pattern, &after, Map::new(), handler)
+        },
+        [context] (pattern: &str, after: Dynamic, options: Map, handler: FnPtr) => {
+            on_silence(context, pattern, &after, options, handler)
+        },
+    }
 }
 
 fn on_silence(

@@ -1,7 +1,7 @@
 //! The two ways out of a run: `tell` puts an action on the run's list, `ask` gets an answer now.
 
 use super::{Fallible, duration, take, wrong};
-use crate::{convert, current, deadline, permissions};
+use crate::{asked, convert, current, deadline, permissions};
 use porchlight_core::{Action, ActionError, Retry};
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use serde_json::Value;
@@ -108,7 +108,13 @@ pub(super) fn ask(kind: &str, args: &Value, timeout: Option<Duration>) -> Fallib
     permissions::check_action(kind, args)?;
     let left = deadline::left();
     let time = timeout.map_or(left, |timeout| timeout.min(left));
-    match ask(kind, args, time) {
+    let answer = ask(kind, args, time);
+    current::running(|running| {
+        if running.asked.len() < asked::MOST {
+            running.asked.push(asked::note(kind, args, &answer));
+        }
+    });
+    match answer {
         Ok(answer) => Ok(convert::to_dynamic(answer)),
         Err(error) => Err(thrown(&error)),
     }

@@ -54,6 +54,16 @@ pub(super) fn note(context: &NativeCallContext, message: String, help: &str) {
     });
 }
 
+/// The same for what works, but probably not as meant.
+pub(super) fn warn(context: &NativeCallContext, message: String, help: &str) {
+    note(context, message, help);
+    current::loading(|loading| {
+        if let Some(wrong) = loading.diagnostics.pop() {
+            loading.diagnostics.push(wrong.as_warning());
+        }
+    });
+}
+
 /// Notes the handler, or what is wrong with it.
 pub(super) fn register(context: &NativeCallContext, wish: Wish<'_>) {
     let parameter = takes_argument(context, &wish.function);

@@ -4,9 +4,10 @@
 //! the script's own (`#{ id: "hall" }`) or an automatic one; beginning another of the same name
 //! takes the place of the first, and `cancel` works from any run of the script.
 
+use super::called::Called;
 use super::fenced::shown;
 use super::options::attempts_of;
-use super::{Fallible, duration, line, nothing_left, take, wrong};
+use super::{Fallible, duration, function, line, nothing_left, take, wrong};
 use crate::convert::{self, Use};
 use crate::current::{self, Running};
 use crate::filter::{FIELDS, Filter};
@@ -15,7 +16,6 @@ use crate::options::Attempts;
 use porchlight_core::diagnostic::nearest;
 use porchlight_core::{NewWait, OnGap, OnReload, Pattern, WaitKind};
 use rhai::{Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
-use serde_json::Value;
 use std::time::Duration;
 
 /// Open waits are kept in memory, ten thousand of a script if it wants; one keeps at most this.
@@ -32,40 +32,115 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("to_string", |handle: &mut Handle| handle.0.clone())
         .register_fn("to_debug", |handle: &mut Handle| {
             format!("wait {:?}", handle.0)
-        })
-        .register_fn("cancel", |handle: Handle| cancel(&handle.0))
-        .register_fn("cancel", |id: &str| cancel(id));
-    engine
-        .register_fn(
-            "later",
-            |c: NativeCallContext, delay: Dynamic, function: FnPtr| {
-                later(&c, &delay, Map::new(), &function)
-            },
-        )
-        .register_fn(
-            "later",
-            |c: NativeCallContext, delay: Dynamic, options: Map, function: FnPtr| {
-                later(&c, &delay, options, &function)
-            },
-        )
-        .register_fn("job", |c: NativeCallContext, function: FnPtr| {
-            job(&c, Map::new(), &function)
-        })
-        .register_fn("job", |c: NativeCallContext, options: Map, f: FnPtr| {
-            job(&c, options, &f)
-        })
-        .register_fn(
-            "wait_for",
-            |c: NativeCallContext, pattern: &str, options: Map, on_event: FnPtr| {
-                wait_for(&c, pattern, options, &on_event, None)
-            },
-        )
-        .register_fn(
-            "wait_for",
-            |c: NativeCallContext, pattern: &str, options: Map, on_event: FnPtr, late: FnPtr| {
-                wait_for(&c, pattern, options, &on_event, Some(&late))
-            },
-        );
+        });
+    function! {
+        engine,
+        /// Calls a function later. What it captured is kept with it.
+        ///
+        /// It is a row on disk, stored with the run: it survives a restart and a power cut, and
+        /// runs the version of the script that began it.
+        ///
+        /// * `delay` (duration): how much later
+        /// * `options` (map): its name, and what becomes of it
+        ///   * the options of every wait
+        /// * `then` (function): what to do, without a parameter or with `#{ id, began, due, late_by, attempt }`
+        ///
+        /// Gives (Wait): what `cancel` takes; `.id` is its name
+        ///
+        /// Fails when the delay is none, when what the function captured can't be kept, when too many wait, and at the top level.
+        ///
+        /// ```rhai
+        /// on("camera.motion", |event| {
+        ///     light::on("hall");
+        ///     later("5m", #{ id: "hall" }, || light::off("hall"));
+        /// });
+        /// ```
+        "later",
+        [context] (delay: Dynamic, then: FnPtr) => later(context, &delay, Map::new(), &then),
+        [context] (delay: Dynamic, options: Map, then: FnPtr) => {
+            later(context, &delay, options, &then)
+        },
+    }
+    function! {
+        engine,
+        /// Calls a function right after the run, in a run of its own, and again when it fails.
+        ///
+        /// For chains such as log in, upload, create: where one step fails, the whole is done again.
+        ///
+        /// * `options` (map): its name, and how often it is tried
+        ///   * `retries` (whole number): how often it is tried again, 0 to 100; 3 when nothing is said
+        ///   * `backoff` (duration): the pause before the second attempt, which doubles with each, up to an hour; "10s" when nothing is said
+        ///   * the options of every wait
+        /// * `then` (function): what to do, without a parameter or with `#{ id, began, due, late_by, attempt }`
+        ///
+        /// Gives (Wait): what `cancel` takes; `.id` is its name
+        ///
+        /// Fails when an option is unknown, when what the function captured can't be kept, when too many wait, and at the top level.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     job(#{ retries: 5, backoff: "30s" }, || {
+        ///         let session = http::post("https://tickets.lan/login").json;
+        ///         http::post("https://tickets.lan/issues", #{ json: #{ session: session.id, title: event.type } });
+        ///     });
+        /// });
+        /// ```
+        "job",
+        [context] (then: FnPtr) => job(context, Map::new(), &then),
+        [context] (options: Map, then: FnPtr) => job(context, options, &then),
+    }
+    function! {
+        engine,
+        /// Calls a function when an event comes within some time, and another one when none does.
+        ///
+        /// * `pattern` (text): the types of the event, as for `on`
+        /// * `options` (map): how long, and which event
+        ///   * `within` (duration): how long to wait; it must be said
+        ///   * `where` (map): fields that the event must have, as for `on`
+        ///   * the options of every wait
+        /// * `on_event` (function): what to do when it comes, with the Event as its parameter or without one
+        /// * `on_timeout` (function): what to do when it does not come, without a parameter or with `#{ id, began, due, late_by, attempt }`
+        ///
+        /// Gives (Wait): what `cancel` takes; `.id` is its name
+        ///
+        /// Fails without `within`, when the pattern is none, when what a function captured can't be kept, when too many wait, and at the top level.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     let door = event.data.door;
+        ///     wait_for("door.closed", #{ within: "10m", where: #{ "data.door": door } },
+        ///         |closed| log::info(`${closed.data.door} is closed again`),
+        ///         || message::send("family", `${door} has been open for ten minutes`));
+        /// });
+        /// ```
+        "wait_for",
+        [context] (pattern: &str, options: Map, on_event: FnPtr) => {
+            wait_for(context, pattern, options, &on_event, None)
+        },
+        [context] (pattern: &str, options: Map, on_event: FnPtr, on_timeout: FnPtr) => {
+            wait_for(context, pattern, options, &on_event, Some(&on_timeout))
+        },
+    }
+    function! {
+        engine,
+        /// Cancels a wait of this script, whichever run began it.
+        ///
+        /// * `wait` (text or Wait): its name, or what `later`, `job` or `wait_for` gave
+        ///
+        /// Gives (yes or no): whether there was one
+        ///
+        /// ```rhai
+        /// on("camera.motion", |event| {
+        ///     later("5m", #{ id: "hall" }, || light::off("hall"));
+        /// });
+        /// on("button.pressed", |event| {
+        ///     if cancel("hall") { log::info("the hall stays lit"); }
+        /// });
+        /// ```
+        "cancel",
+        (wait: Handle) => Ok(cancel(&wait.0)),
+        (wait: &str) => Ok(cancel(wait)),
+    }
 }
 
 fn later(
@@ -179,6 +254,13 @@ fn filter(options: &mut Map) -> Fallible<Filter> {
 /// The options of all waits.
 const COMMON: &[&str] = &["id", "on_gap", "on_reload"];
 
+/// The same as doc comments say it.
+pub(super) const DOC: &str = "
+* `id` (text): its name, unique in the script: beginning another one of the same name takes the place of the first
+* `on_gap` (text): what becomes of it when it falls due while the host is down: \"fire\" (it runs at the next start), \"resume\" (the time that the host was down does not count) or \"drop\"; \"fire\" when nothing is said
+* `on_reload` (text): what becomes of it when the script changes: \"finish\" (it runs the version that began it), \"cancel\" or \"migrate\" (it runs the function of that name in the new version); \"finish\" when nothing is said
+";
+
 struct Common {
     id: Option<String>,
     on_gap: OnGap,
@@ -251,65 +333,6 @@ const ON_RELOAD: &[(&str, OnReload)] = &[
     ("migrate", OnReload::Migrate),
 ];
 
-/// A function as a wait keeps it.
-#[derive(Default)]
-struct Called {
-    function: String,
-    arguments: Vec<Value>,
-}
-
-impl Called {
-    /// Finds the function in the files of the script; it may have one parameter of its own.
-    fn find(
-        context: &NativeCallContext,
-        running: &Running,
-        of: &str,
-        function: &FnPtr,
-        parameter: &str,
-    ) -> Fallible<Self> {
-        let arguments = function
-            .curry()
-            .iter()
-            .map(|value| convert::to_json(value, Use::Wait))
-            .collect::<Result<Vec<_>, _>>();
-        let arguments = match arguments {
-            Ok(arguments) => arguments,
-            Err(message) => {
-                return wrong(format!("`{of}` keeps what its function uses: {message}"));
-            }
-        };
-        let captured = arguments.len();
-        let file = file_of(context, running, function.fn_name(), captured)
-            .or_else(|| file_of(context, running, function.fn_name(), captured + 1));
-        match file {
-            Some(file) => Ok(Self {
-                function: format!("{file}#{}", function.fn_name()),
-                arguments,
-            }),
-            None => wrong(format!(
-                "`{of}` needs a function of this script, `|| …` or `|{parameter}| …`, not `{}`",
-                function.fn_name()
-            )),
-        }
-    }
-}
-
-/// The file in which a function stands: that of the caller, the script, or a library.
-fn file_of(
-    context: &NativeCallContext,
-    running: &Running,
-    name: &str,
-    parameters: usize,
-) -> Option<String> {
-    let script = &running.script;
-    let near = [context.call_source().unwrap_or_default(), &script.name];
-    let all = script.files.keys().map(String::as_str);
-    near.into_iter()
-        .chain(all)
-        .find(|path| script.function(path, name, parameters).is_some())
-        .map(str::to_owned)
-}
-
 /// Puts a wait on the run's list.
 fn begin(
     context: &NativeCallContext,
@@ -331,7 +354,9 @@ fn begin(
             return wrong(limits::reached(&what, "waits_outstanding", script));
         }
         let mut wait = make(running)?;
-        let kept = Value::from(wait.arguments.clone()).to_string().len();
+        let kept = serde_json::Value::from(wait.arguments.clone())
+            .to_string()
+            .len();
         if kept > LARGEST {
             return wrong(format!(
                 "`{of}` keeps at most {LARGEST} bytes of what its function uses; keep more in `state::`"

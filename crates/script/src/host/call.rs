@@ -29,6 +29,7 @@ impl Host {
         if let Some(decided) = ended.decided {
             let decided = *decided;
             run.logs = decided.logs;
+            run.asked = decided.asked;
             open = decided.open;
             match (&run.outcome, retry) {
                 // It decides nothing: the next attempt begins from the same point.
@@ -70,6 +71,7 @@ impl Host {
             open: call.open,
             cancelled: Vec::new(),
             emitted: Vec::new(),
+            asked: Vec::new(),
             asks: 0,
             size: 0,
             exceeded: None,

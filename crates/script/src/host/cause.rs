@@ -5,9 +5,11 @@
 
 use super::Host;
 use super::silence::Silent;
+use super::tick::Start;
 use crate::convert::{self, Use};
 use crate::event::ScriptEvent;
-use crate::options::Key;
+use crate::options::{HandlerOptions, Key};
+use crate::schedule::Tick;
 use crate::{Handler, Script, filter};
 use porchlight_core::{Event, EventId, Run, Timestamp};
 use rhai::Dynamic;
@@ -20,6 +22,10 @@ pub(crate) enum Cause<'a> {
     Event(&'a Arc<Event>),
     /// That none came for a while.
     Silence(&'a Silent),
+    /// The clock.
+    Tick(&'a Tick),
+    /// The start of the host.
+    Start(&'a Start),
 }
 
 impl Cause<'_> {
@@ -28,6 +34,8 @@ impl Cause<'_> {
         match self {
             Self::Event(event) => (event.id, handler.id.clone()),
             Self::Silence(silent) => silent.identity(handler),
+            Self::Tick(tick) => (0, tick.name()),
+            Self::Start(start) => (0, start.identity(handler)),
         }
     }
 
@@ -37,11 +45,20 @@ impl Cause<'_> {
         format!("{event}/{}/{text}", script.name)
     }
 
+    /// Why a handler with these options does not run, whatever else is active.
+    pub(crate) fn skips(&self, options: &HandlerOptions, now: Timestamp) -> Option<&'static str> {
+        match self {
+            Self::Event(event) => options.skips(event, now),
+            Self::Tick(tick) => tick.skips(options, now),
+            Self::Silence(_) | Self::Start(_) => None,
+        }
+    }
+
     /// How many emitted events lie behind it.
     pub(super) fn depth(&self) -> u32 {
         match self {
             Self::Event(event) => event.depth,
-            Self::Silence(_) => 0,
+            Self::Silence(_) | Self::Tick(_) | Self::Start(_) => 0,
         }
     }
 
@@ -49,7 +66,7 @@ impl Cause<'_> {
     pub(super) fn argument(&self, host: &Host, handler: &Handler) -> Dynamic {
         match self {
             Self::Event(event) => Dynamic::from(ScriptEvent(host.view(event))),
-            Self::Silence(silent) => convert::to_dynamic(silent.argument(handler)),
+            _ => convert::to_dynamic(self.kept(handler)),
         }
     }
 
@@ -58,6 +75,8 @@ impl Cause<'_> {
         match self {
             Self::Event(_) => json!({ convert::EVENT: true }),
             Self::Silence(silent) => silent.argument(handler),
+            Self::Tick(tick) => tick.argument(handler),
+            Self::Start(start) => start.argument(),
         }
     }
 }

@@ -28,13 +28,26 @@ struct Seat {
 impl Engines {
     /// Makes as many engines as there are different sets of limits.
     pub(super) fn new(config: &Arc<HostConfig>) -> Self {
+        Self::made(config, None)
+    }
+
+    /// The same engines under another configuration.
+    pub(super) fn with(&self, config: &Arc<HostConfig>) -> Self {
+        Self::made(config, Some(self))
+    }
+
+    fn made(config: &Arc<HostConfig>, other: Option<&Self>) -> Self {
         let common = Seat {
-            engine: Arc::new(engine(&config.limits)),
+            engine: match other {
+                Some(other) => other.common.engine.clone(),
+                None => Arc::new(engine(&config.limits)),
+            },
             config: config.clone(),
         };
         let mut own: BTreeMap<String, Seat> = BTreeMap::new();
         for (script, limits) in &config.rules.limits {
-            let mut made = std::iter::once(&common).chain(own.values());
+            let others = other.into_iter().flat_map(|other| other.own.values());
+            let mut made = std::iter::once(&common).chain(own.values()).chain(others);
             let same = made.find(|seat| seat.config.limits.share_an_engine(limits));
             let seat = Seat {
                 engine: same.map_or_else(|| Arc::new(engine(limits)), |seat| seat.engine.clone()),

@@ -50,7 +50,7 @@ pub(crate) const ALL: &[Properties] = &[
             property(
                 "data",
                 "any",
-                "the body as it was sent: `event.data.door`; a field that isn't there is `()`, and `event.data.a?.b` goes on from there",
+                "the body as it was sent: `event.data.door`; a field that isn't there is `()`, and `event.data.a?.b` goes on from there. It has `keys`, `values`, `len`, `get`, `contains` and `to_json` as maps have; `to_map()` makes a copy that can be changed",
             ),
             property(
                 "facts",
@@ -99,6 +99,11 @@ pub(crate) const ALL: &[Properties] = &[
         ],
     },
 ];
+
+/// What is after `event.`.
+pub(crate) fn event_properties() -> &'static [Property] {
+    ALL.first().map_or(&[], |event| event.all)
+}
 
 #[cfg(test)]
 mod tests {

@@ -21,6 +21,7 @@ mod markdown;
 mod pages;
 
 pub use doc::{Doc, Parameter};
+pub(crate) use event::event_properties;
 pub use event::{Properties, Property};
 pub use find::Found;
 pub use kind::is_kind;
@@ -62,6 +63,11 @@ pub struct Entry {
 
 /// Of Rhai itself, refused or meaningless for people; they need no words.
 const UNSPOKEN: &[&str] = &["to_string", "to_debug", "sleep", "timestamp"];
+
+/// What `event.data` and `event.facts` have of Rhai's maps; they are told of as properties.
+const OF_MAPS: &[&str] = &[
+    "keys", "values", "len", "get", "contains", "to_map", "to_json",
+];
 
 impl Reference {
     /// Reads the doc comments of all functions of the host and of the standard library.
@@ -130,6 +136,10 @@ fn native(engine: &Engine) -> Vec<Native> {
         let name = about.name.as_str();
         let plain = name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.contains('$');
         if !plain || UNSPOKEN.contains(&name) {
+            return None;
+        }
+        let of_map = info.namespace.is_empty() && OF_MAPS.contains(&name);
+        if of_map && about.comments.is_empty() {
             return None;
         }
         let parameter = |told: &rhai::Identifier| {

@@ -87,6 +87,16 @@ impl Sun {
         None
     }
 
+    pub(super) fn days_without(&self, from: Timestamp, place: &HomePlace) -> usize {
+        let date = wall::instant(from).map(|moment| TimeZone::UTC.to_datetime(moment).date());
+        let (Some(date), Some(position)) = (date, place.position) else {
+            return 0;
+        };
+        let days = (0..365).filter_map(|days| date.checked_add(days.days()).ok());
+        days.filter(|date| self.mark.on(*date, position).is_none())
+            .count()
+    }
+
     /// The day is that on which the sun does it, whatever the offset makes of it.
     fn is_on_its_day(&self, moment: Timestamp, place: &HomePlace) -> bool {
         wall::instant(moment)

@@ -204,8 +204,9 @@ fn logs_are_capped() {
 
 #[test]
 fn a_closure_over_its_own_chain_explains_itself() {
-    let run =
-        run("on(\"**\", |event| { let m = #{ list: [1], n: 2 }; m.list.map(|x| x + m.n); });");
+    let run = run(
+        "on(\"**\", |event| { let m = #{ list: [1], n: 2 }; let add = |x| x + m.n; m.list.map(add); });",
+    );
     let Outcome::Error { message, .. } = &run.outcome else {
         panic!("{:?}", run.outcome)
     };

@@ -121,7 +121,7 @@ fn an_unknown_lamp_or_option_says_what_to_do() {
             "did you mean `color`?",
         ),
         (
-            "http::send(\"http://x/\", #{ jsn: 1 })",
+            "let o = #{ jsn: 1 }; http::send(\"http://x/\", o)",
             "did you mean `json`?",
         ),
         ("http::send(\"ftp://x/\")", "only http"),
@@ -132,7 +132,7 @@ fn an_unknown_lamp_or_option_says_what_to_do() {
         ),
         ("emit(\"a.*\", 1)", "is a pattern"),
         ("sleep(5)", "later"),
-        ("event.tipe", "did you mean `type`?"),
+        ("let e = event; e.tipe", "did you mean `type`?"),
     ] {
         let run = run(&format!("on(\"**\", |event| {{ {call}; }});"));
         let Outcome::Error { message, .. } = &run.outcome else {

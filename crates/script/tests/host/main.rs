@@ -2,16 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod beside;
 mod body;
+mod checks;
 mod handlers;
 mod hostile;
 mod hostile_limits;
+mod hostile_memory;
 mod house;
 mod library;
 mod loading;
 mod modes;
 mod parked;
 mod permissions;
+mod schedule;
 mod silence;
 mod support;
 mod waits;

@@ -1,7 +1,7 @@
 //! A script that is held to what it declares reaches nothing else, by whatever route.
 
-use super::support::*;
-use porchlight_core::*;
+use super::support::{Asked, NOW, event, ok, on_big_stack};
+use porchlight_core::{Outcome, Run, Wait};
 use porchlight_script::permissions::{Mode, Need, Policy};
 use porchlight_script::*;
 use serde_json::{Value, json};

@@ -4,12 +4,14 @@ use porchlight_core::{
     ActionError, Attachment, Event, NewEvent, Outcome, Proof, Run, Timestamp, Wait, WaitKind,
 };
 use porchlight_script::reference::Reference;
+use porchlight_script::schedule::{HomePlace, Position, Tick, TickKey, TickKind};
 use porchlight_script::{
-    Fell, Handler, Host, HostConfig, Job, Lane, Past, STACK_SIZE, Script, Silent, Told, Trigger,
-    Work,
+    Fell, Handler, Host, HostConfig, Job, Lane, Past, STACK_SIZE, Script, Silent, Start,
+    StartReason, Told, Trigger, Work,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -51,6 +53,10 @@ fn host(folder: &std::path::Path) -> Host {
             "message": {"family": {"service": "ntfy", "url": "https://ntfy.lan", "topic": "home"}},
             "siren": {"yard": {"url": "http://192.0.2.9"}},
         }),
+        place: HomePlace {
+            position: Position::new(48.86, 2.35),
+            ..HomePlace::default()
+        },
         ask: Arc::new(|kind, args, _| answers(kind, args)),
         clock: Arc::new(|| NOW),
         ..HostConfig::default()
@@ -141,6 +147,23 @@ fn work(handler: &Handler, event: &Event) -> Work {
                 late_by: silence.after,
             },
         }),
+        Trigger::Schedule(_) => Work::Tick(Tick {
+            key: TickKey {
+                script: "example.rhai".into(),
+                id: handler.id.clone(),
+            },
+            handler: handler.number,
+            scheduled: NOW,
+            late_by: Duration::from_secs(90),
+            kind: TickKind::Run,
+        }),
+        Trigger::Start => Work::Start(
+            handler.number,
+            Start {
+                at: NOW,
+                reason: StartReason::Start,
+            },
+        ),
     }
 }
 

@@ -76,7 +76,10 @@ pub(crate) fn prove<'s>(
             "the signature is well formed, and no secret makes it: another secret, or the body was changed on the way",
         )
     })?;
-    let hash = (!signed.signed.is_body()).then(|| {
+    let canonical = signed.signed.has(&Piece::FormSorted);
+    // Where every byte of the body is covered, the body tells deliveries apart as well as the
+    // signed bytes do, and need not be hashed a second time here.
+    let hash = (canonical || !signed.covers_body()).then(|| {
         let mut hash = Sha256::new();
         parts.iter().for_each(|part| hash.update(part));
         hex::encode(hash.finalize())
@@ -85,7 +88,7 @@ pub(crate) fn prove<'s>(
         body: signed.covers_body(),
         id: id.filter(|_| signed.covers_id()).map(Cow::into_owned),
         hash,
-        canonical: signed.signed.has(&Piece::FormSorted),
+        canonical,
         ..Proved::by(secret)
     })
 }

@@ -106,3 +106,19 @@ fn without_a_position_the_sun_never_comes() {
     assert_eq!(Position::new(91.0, 0.0), None);
     assert_eq!(Position::new(0.0, f64::NAN), None);
 }
+
+#[test]
+fn the_days_without_a_sunset_are_counted() {
+    let from = at("2026-01-01T00:00:00Z");
+    let tromso = HomePlace {
+        position: Position::new(69.65, 18.96),
+        ..zoned("Europe/Oslo")
+    };
+    // Midnight sun from the middle of May to the end of July, and no sun from the end of November
+    // to the middle of January.
+    let without = sun("sunset").days_without(from, &tromso);
+    assert!((110..=130).contains(&without), "{without}");
+    assert_eq!(sun("noon").days_without(from, &tromso), 0);
+    assert_eq!(sun("sunset").days_without(from, &paris()), 0);
+    assert_eq!(daily(&["07:30"]).days_without(from, &tromso), 0);
+}

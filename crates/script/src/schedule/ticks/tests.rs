@@ -171,6 +171,27 @@ fn an_edit_while_a_tick_is_under_way_waits_for_it() {
     assert_eq!(ticks.next(), Some(Timestamp(20 * MINUTE)));
 }
 
+#[test]
+fn a_reload_forgets_no_tick_and_takes_the_new_rule_of_one_that_changed() {
+    let mut ticks = Ticks::default();
+    let wanted = || vec![every("7m", GapPolicy::Skip), every("10m", GapPolicy::Skip)];
+    ticks.set(wanted(), Timestamp(0));
+    let mut turned = wanted();
+    turned.reverse();
+    ticks.set(turned, Timestamp(5 * MINUTE));
+    assert_eq!(take(&mut ticks, 7 * MINUTE), ["run 7 +0"]);
+    assert_eq!(take(&mut ticks, 10 * MINUTE), ["run 10 +0"]);
+    // The same text in another time zone, say.
+    let mut changed = wanted();
+    changed[0].schedule = Schedule::every("8m").expect("a schedule");
+    ticks.set(changed, Timestamp(11 * MINUTE));
+    assert_eq!(ticks.next(), Some(Timestamp(15 * MINUTE)));
+    assert_eq!(
+        take(&mut ticks, 20 * MINUTE),
+        ["skip 1: 15..15", "run 20 +0"]
+    );
+}
+
 fn daily() -> Scheduled {
     Scheduled {
         key: key("daily"),
@@ -253,4 +274,20 @@ fn an_hour_that_is_shown_twice_after_a_restart_brings_nothing_twice() {
     let mut ticks = Ticks::new(HomePlace::default(), [(key("daily"), last)]);
     ticks.set(vec![daily()], at("2026-01-01T01:50:00Z"));
     assert_eq!(ticks.next(), Some(at("2026-01-02T02:30:00Z")));
+}
+
+#[test]
+fn a_clock_that_is_not_set_yet_is_not_believed() {
+    let last = at("2026-01-05T02:30:00Z");
+    let mut once = daily();
+    once.on_gap = GapPolicy::All;
+    let mut ticks = Ticks::new(HomePlace::default(), [(key("daily"), last)]);
+    let boot = at("1970-01-01T00:00:20Z");
+    ticks.set(vec![once], boot);
+    assert!(ticks.take_due(boot).is_empty());
+    // Half a minute later the network says what time it is.
+    let now = at("2026-01-05T12:00:00Z");
+    ticks.clock_set(true, now.since(boot), now);
+    assert!(ticks.take_due(now).is_empty(), "it has run today");
+    assert_eq!(ticks.next(), Some(at("2026-01-06T02:30:00Z")));
 }

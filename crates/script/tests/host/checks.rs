@@ -1,0 +1,240 @@
+//! Mistakes that are found without running a handler, each with its place and what to do.
+
+use super::support::{home, on_big_stack};
+use porchlight_core::{Diagnostic, Severity};
+use porchlight_script::{Host, standard_library};
+
+fn found(source: &str) -> Vec<Diagnostic> {
+    super::support::mistakes(&[], source)
+}
+
+/// The one mistake of a handler with this body.
+fn one(body: &str) -> Diagnostic {
+    let source = format!("on(\"**\", |event| {{\n{body}\n}});");
+    let found = found(&source);
+    assert_eq!(found.len(), 1, "{body}: {found:#?}");
+    found.into_iter().next().unwrap()
+}
+
+fn none(source: &str) {
+    assert_eq!(found(source), [], "{source}");
+}
+
+#[track_caller]
+fn error(body: &str, words: &str, help: &str) {
+    let one = one(body);
+    assert_eq!(one.severity, Severity::Error, "{one:#?}");
+    assert!(one.message.contains(words), "{words}: {one:#?}");
+    assert!(one.help.contains(help), "{help}: {one:#?}");
+    assert!(one.line > 1 && one.column > 0, "{one:#?}");
+}
+
+#[track_caller]
+fn warning(body: &str, words: &str, help: &str) {
+    let one = one(body);
+    assert_eq!(one.severity, Severity::Warning, "{one:#?}");
+    assert!(one.message.contains(words), "{words}: {one:#?}");
+    assert!(one.help.contains(help), "{help}: {one:#?}");
+}
+
+#[test]
+fn a_literal_of_the_wrong_kind_is_an_error_at_its_place() {
+    error(
+        "later(5, || ());",
+        "`delay` of `later` is duration, not a whole number",
+        "\"5s\"",
+    );
+    error("http::send(1);", "`url` of `http::send`", "whole address");
+    error("file::save(true, \"x\");", "`path` of `file::save`", "");
+    error("state::add(\"n\", \"1\");", "not a text", "");
+    error("sheet::append(\"a.csv\", 5);", "is list or map", "");
+    let wrong = one("  http::send(\"http://a/\", 7);");
+    assert_eq!((wrong.line, wrong.column), (2, 27));
+}
+
+#[test]
+fn a_duration_that_is_none_is_found_also_inside_options() {
+    error("later(\"5 parsecs\", || ());", "5 parsecs", "");
+    error("http::send(\"http://a/\", #{ ttl: \"soon\" });", "soon", "");
+    error(
+        "http::get(\"http://a/\", #{ timeout: 5 });",
+        "`timeout` of `http::get`",
+        "\"5s\"",
+    );
+}
+
+#[test]
+fn an_unknown_option_has_the_nearest_name() {
+    error(
+        "http::send(\"http://a/\", #{ jsn: 1 });",
+        "no option `jsn`",
+        "`json`",
+    );
+    error(
+        "later(\"5m\", #{ ids: \"a\" }, || ());",
+        "no option `ids`",
+        "`id`",
+    );
+    warning(
+        "light::flash(\"porch\", #{ tiems: 2 });",
+        "no option `tiems`",
+        "`times`",
+    );
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once() {
+    let source = "let n = 0;\non(\"a\", |event| {\n    n += 1;\n    http::sned(\"x\");\n    \
+                  later(5, || ());\n    light::on(\"porhc\");\n    log::info(event.tpye);\n});\n\
+                  on(\"a b\", |event| ());";
+    let lines: Vec<u32> = found(source).iter().map(|one| one.line).collect();
+    assert_eq!(lines, [4, 5, 7, 9, 3, 6], "errors first");
+}
+
+#[test]
+fn a_change_to_a_captured_value_is_lost_in_every_trigger_and_wait() {
+    for trigger in [
+        "on(\"a\", |event| { n += 1; });",
+        "on_silence(\"a\", \"1m\", |silence| { n += 1; });",
+        "on(\"a\", || { for i in 0..3 { n += i; } });",
+    ] {
+        let found = found(&format!("let n = 0;\n{trigger}"));
+        assert_eq!(found.len(), 1, "{trigger}: {found:#?}");
+        assert!(found[0].help.contains("state::set(\"n\""), "{found:#?}");
+    }
+    warning(
+        "let n = 0; later(\"1m\", || { n += 1; });",
+        "a copy in here",
+        "state::add",
+    );
+    warning("let n = 0; job(|| n = 2);", "when `job` was called", "");
+    // These work: the closure is called at once, or the name is its own.
+    none("on(\"a\", |event| { let n = 0; [1, 2].for_each(|x| n += x); log::info(n); });");
+    none("let n = 0; on(\"a\", |event| { log::info(n); });");
+}
+
+#[test]
+fn a_closure_over_the_root_of_its_own_chain_is_an_error() {
+    error(
+        "let m = #{ l: [1], n: 2 }; m.l.map(|x| x + m.n);",
+        "always fails",
+        "let part = m",
+    );
+    error(
+        "let l = [1]; l.filter(|x| l.len() > x);",
+        "always fails",
+        "",
+    );
+    none("on(\"a\", |event| { let m = #{ l: [1], n: 2 }; let l = m.l; l.map(|x| x + m.n); });");
+}
+
+#[test]
+fn what_is_called_a_chain_that_always_fails_does() {
+    for body in [
+        "let m = #{ l: [1], n: 2 }; let f = |x| x + m.n; m.l.map(f);",
+        "let l = [1]; let f = |x| l.len() > x; l.filter(f);",
+        "let f = |x| x + event.id; event.data.a.b.map(f);",
+        "let m = [[1]]; let f = |x| x + m.len(); m[0].map(f);",
+    ] {
+        let run = super::support::run(&format!("on(\"**\", |event| {{ {body} }});"));
+        let porchlight_core::Outcome::Error { message, .. } = &run.outcome else {
+            panic!("{body}: {:?}", run.outcome)
+        };
+        assert!(
+            message.contains("into a variable first"),
+            "{body}: {message}"
+        );
+    }
+}
+
+#[test]
+fn an_event_has_no_such_property() {
+    error("log::info(event.tpye);", "an event has no `tpye`", "`type`");
+    error(
+        "log::info(event.doors[0].x);",
+        "an event has no `doors`",
+        "event.data.doors",
+    );
+    error(
+        "later(\"1m\", || log::info(event.dta));",
+        "no `dta`",
+        "`data`",
+    );
+    none("on(\"a\", |event| { [1].for_each(|event| event.anything); });");
+    none("on(\"a\", |event| { let event = #{ mine: 1 }; log::info(event.mine); });");
+    none("on_silence(\"a\", \"1m\", |event| log::info(event.since));");
+}
+
+#[test]
+fn a_comparison_that_never_holds_is_a_warning() {
+    warning("if event.type == 5 { log::info(1); }", "never true", "");
+    warning("if \"17\" != event.id { log::info(1); }", "always true", "");
+    none(
+        "on(\"a\", |event| { if event.id > 5 && event.data.n == \"5\" { log::info(event.type == \"a\"); } });",
+    );
+}
+
+#[test]
+fn names_that_lead_nowhere_are_warnings_with_the_nearest() {
+    warning("light::on(\"porhc\");", "no [light.porhc]", "\"porch\"");
+    warning(
+        "message::send(\"cellar\", 1);",
+        "no [message.cellar]",
+        "add a table",
+    );
+    warning(
+        "later(\"1m\", #{ id: \"hall\" }, || ()); cancel(\"hal\");",
+        "called \"hal\"",
+        "\"hall\"",
+    );
+    none("on(\"a\", |event| { later(\"1m\", #{ id: event.type }, || ()); cancel(\"hal\"); });");
+    none(
+        "on(\"a\", |event| { let w = later(\"1m\", || ()); cancel(w); light::on(event.data.lamp); });",
+    );
+}
+
+#[test]
+fn print_has_no_screen() {
+    warning("print(\"x\");", "no screen", "log::info");
+}
+
+#[test]
+fn a_version_that_once_went_live_is_not_judged_again() {
+    on_big_stack(|| {
+        let host: Host = home(&[]).host;
+        let source = "on(\"a\", |event| later(5, || ()));";
+        assert!(host.load("gate.rhai", source).is_err());
+        let sources = [("gate.rhai".to_owned(), source.to_owned())];
+        assert!(host.load_version("gate.rhai", &sources).is_ok());
+    });
+}
+
+#[test]
+fn scripts_libraries_and_examples_raise_no_false_alarm() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut folders = vec![root.join("scripts"), root.join("examples")];
+    let mut scripts = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rhai")
+                && !path.to_string_lossy().ends_with(".test.rhai")
+                && !path.to_string_lossy().contains("/lib/")
+            {
+                scripts.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    for (name, text) in standard_library() {
+        // As a file of its own it has all there is to check, except a handler.
+        scripts.push(format!("{text}\non(\"a\", |event| log::info(\"{name}\"));"));
+    }
+    assert!(scripts.len() >= 8);
+    for source in scripts {
+        let named = |one: &Diagnostic| !one.message.starts_with("the configuration has no [");
+        let found: Vec<_> = found(&source).into_iter().filter(named).collect();
+        assert_eq!(found, [], "{source}");
+    }
+}
