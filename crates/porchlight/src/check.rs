@@ -7,7 +7,7 @@ mod schedules;
 
 mod across;
 
-use crate::config::Config;
+use crate::config::{Config, ScriptRules};
 use crate::dispatch::system_clock;
 use crate::home::Home;
 use crate::rehearse::check_tests;
@@ -17,7 +17,7 @@ use porchlight_core::{ActionError, Diagnostic, Severity};
 use porchlight_journal::{Reader, SecretUse};
 use porchlight_script::schedule::{HomePlace, Position};
 use porchlight_script::watch::scan;
-use porchlight_script::{Host, HostConfig, Limits, Script, State};
+use porchlight_script::{Host, HostConfig, Script, State};
 use porchlight_source::Webhook;
 use std::sync::Arc;
 
@@ -52,6 +52,13 @@ pub fn check(home: &Home, json: bool) -> Ending {
                 webhook.preset.scheme.describe(),
                 webhook.describe_dedup(),
                 uses.of(webhook)
+            ));
+        }
+        for script in &loaded.live {
+            output::line(&format!(
+                "script {} can reach {}",
+                script.name,
+                script.reach()
             ));
         }
         for schedule in schedules {
@@ -140,6 +147,7 @@ fn check_scripts(
     sound: bool,
     problems: &mut Vec<Diagnostic>,
 ) -> Loaded {
+    let rules = config.map_or_else(ScriptRules::default, |config| config.rules.clone());
     let host = Host::new(HostConfig {
         scripts_dir: home.scripts(),
         settings: config.map_or_else(|| serde_json::json!({}), |config| config.settings.clone()),
@@ -148,7 +156,8 @@ fn check_scripts(
             _ => serde_json::Value::Null,
         },
         place: place(config, sound),
-        limits: Limits::default(),
+        limits: rules.limits.clone(),
+        rules: rules.rules.clone(),
         state: State::from(Vec::new()),
         ask: Arc::new(|_, _, _| {
             Err(ActionError::never(
@@ -168,6 +177,8 @@ fn check_scripts(
             return Loaded::default();
         }
     };
+    let names = batch.entries.iter().map(|entry| entry.path.clone());
+    problems.extend(rules.unknown_scripts(&names.collect::<Vec<_>>()));
     // Deeply nested scripts need more stack than the main thread has.
     let loaded = std::thread::Builder::new()
         .stack_size(porchlight_script::STACK_SIZE)

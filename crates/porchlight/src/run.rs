@@ -23,7 +23,7 @@ use porchlight_action::{CommandConfig, Performer, PerformerConfig};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
 use porchlight_script::watch::{Batch, Watcher};
-use porchlight_script::{Host, HostConfig, Limits, State};
+use porchlight_script::{Host, HostConfig, State};
 use porchlight_source::http::{REFUSED, Receiver, ServeLimits, serve};
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
@@ -249,17 +249,6 @@ fn host(
     performer: Arc<Performer>,
     clock: &Clock,
 ) -> Host {
-    let defaults = Limits::default();
-    let limits = Limits {
-        operations: config.limits.operations.unwrap_or(defaults.operations),
-        run_time: config.limits.time.unwrap_or(defaults.run_time),
-        actions: config
-            .limits
-            .actions
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(defaults.actions),
-        ..defaults
-    };
     let runtime = tokio::runtime::Handle::current();
     let ask = move |kind: &str, args: &serde_json::Value, left: Duration| {
         runtime
@@ -271,7 +260,8 @@ fn host(
         settings: config.settings.clone(),
         targets: config.targets.seen.clone().into(),
         place: config.place.clone(),
-        limits,
+        limits: config.rules.limits.clone(),
+        rules: config.rules.rules.clone(),
         state,
         ask: Arc::new(ask),
         clock: Arc::clone(clock),

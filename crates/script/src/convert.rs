@@ -27,6 +27,8 @@ pub(crate) enum Use {
     Action,
     /// State, emitted events: plain values only.
     Plain,
+    /// JSON text: plain values, and members of any name.
+    Text,
     /// A wait: as an action, and the run's own event goes by reference.
     Wait,
 }
@@ -153,10 +155,22 @@ pub(crate) fn from_wait(value: &Value, event: &Dynamic) -> Dynamic {
 /// # Errors
 /// A sentence for the script's author when the value cannot be kept or sent.
 pub(crate) fn to_json(value: &Dynamic, goal: Use) -> Result<Value, String> {
-    nested(value, goal, 0)
+    nested(value, goal, 0, &mut LARGEST.clone())
 }
 
-fn nested(value: &Dynamic, goal: Use, depth: usize) -> Result<Value, String> {
+/// A list can point at one long text ten thousand times; the JSON would hold it as often. Nothing
+/// that takes such a value takes more than this.
+const LARGEST: usize = 4 << 20;
+
+fn nested(value: &Dynamic, goal: Use, depth: usize, room: &mut usize) -> Result<Value, String> {
+    let mut take = |bytes: usize| match room.checked_sub(bytes) {
+        Some(left) => {
+            *room = left;
+            Ok(())
+        }
+        None => Err(format!("the value is larger than {} MiB", LARGEST >> 20)),
+    };
+    take(8)?;
     if depth > 64 {
         return Err("the value is nested more than 64 levels deep".to_owned());
     }
@@ -179,38 +193,45 @@ fn nested(value: &Dynamic, goal: Use, depth: usize) -> Result<Value, String> {
         return Ok(value.to_string().into());
     }
     if let Ok(text) = value.as_immutable_string_ref() {
-        if goal != Use::Plain && text.contains(placeholder()) {
+        if !matches!(goal, Use::Plain | Use::Text) && text.contains(placeholder()) {
             return Err(
                 "a secret cannot be put into a text; join them with `+`: \"Bearer \" + key"
                     .to_owned(),
             );
         }
+        take(text.len())?;
         return Ok(text.as_str().into());
     }
+    if let Some(event) = value.read_lock::<ScriptEvent>()
+        && goal != Use::Wait
+    {
+        take(event.0.event.data.len())?;
+    }
     if let Ok(items) = value.as_array_ref() {
-        let items = items.iter().map(|item| nested(item, goal, depth + 1));
+        let items = items.iter().map(|item| nested(item, goal, depth + 1, room));
         return items.collect::<Result<Vec<_>, _>>().map(Value::Array);
     }
     if let Ok(map) = value.as_map_ref() {
-        if let Some(mark) = MARKS.iter().find(|mark| map.contains_key(**mark)) {
+        let mut marks = MARKS.iter().filter(|_| goal != Use::Text);
+        if let Some(mark) = marks.find(|mark| map.contains_key(**mark)) {
             return Err(format!(
                 "a map with the member `{mark}` cannot be passed on: it would read as a reference of the host's; send it as text with `.to_json()`"
             ));
         }
         let members = map
             .iter()
-            .map(|(key, item)| Ok((key.to_string(), nested(item, goal, depth + 1)?)));
+            .map(|(key, item)| Ok((key.to_string(), nested(item, goal, depth + 1, room)?)));
         return members.collect::<Result<_, String>>().map(Value::Object);
     }
     if let Some(tree) = value.read_lock::<Tree>() {
-        return nested(&tree.whole(), goal, depth);
+        return nested(&tree.whole(), goal, depth, room);
     }
     reference(&value, goal)
 }
 
 fn reference(value: &Dynamic, goal: Use) -> Result<Value, String> {
     let plain_only = |what: &str| {
-        if goal == Use::Plain {
+        if matches!(goal, Use::Plain | Use::Text) {
             Err(format!("{what} cannot be kept in the state or emitted"))
         } else {
             Ok(())

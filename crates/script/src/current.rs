@@ -6,6 +6,7 @@
 
 use crate::host::HostConfig;
 use crate::lane::OpenWaits;
+use crate::permissions::Rights;
 use crate::script::{File, Handler, Setting};
 use porchlight_core::{
     Action, Asked, Chain, Diagnostic, LogLine, NewEvent, NewWait, StateWrite, Timestamp,
@@ -29,6 +30,8 @@ pub(crate) struct Loading {
     pub(crate) config: Arc<HostConfig>,
     /// `gate.rhai`.
     pub(crate) script: String,
+    /// What it may reach, when it is held to a list.
+    pub(crate) rights: Option<Rights>,
     /// All sources read so far, the script's own first.
     pub(crate) sources: Vec<(String, String)>,
     /// True when the sources are those of a pinned version: nothing is read from disk.
@@ -68,6 +71,10 @@ pub(crate) struct Running {
     pub(crate) emitted: Vec<NewEvent>,
     /// What it asked, for a replay.
     pub(crate) asked: Vec<Asked>,
+    /// How many questions it asked.
+    pub(crate) asks: usize,
+    /// The bytes of what it decided.
+    pub(crate) size: usize,
     /// A limit of ours (not of Rhai's) that the run hit; it ends as `Limit` whatever it catches.
     pub(crate) exceeded: Option<String>,
 }
@@ -116,4 +123,39 @@ pub(crate) fn loading<T>(look: impl FnOnce(&mut Loading) -> T) -> Option<T> {
 /// The configuration of whatever is going on.
 pub(crate) fn config() -> Option<Arc<HostConfig>> {
     running(|running| running.config.clone()).or_else(|| loading(|loading| loading.config.clone()))
+}
+
+impl Running {
+    /// Ends the run as stopped by a limit, whatever the script catches: `what` happened, and `key`
+    /// raises it.
+    pub(crate) fn exceed(&mut self, what: &str, key: &str) -> String {
+        let message = crate::limits::reached(what, key, &self.script.name);
+        self.exceeded = Some(message.clone());
+        message
+    }
+
+    /// Adds to the bytes that this run decided.
+    ///
+    /// # Errors
+    /// The limit that the run is stopped by.
+    pub(crate) fn weigh(&mut self, bytes: usize) -> Result<(), String> {
+        self.size = self.size.saturating_add(bytes);
+        let most = self.config.limits.run_size;
+        if self.size <= most {
+            return Ok(());
+        }
+        let what = format!("what one run decides is larger than {most} bytes");
+        Err(self.exceed(&what, "run_size"))
+    }
+}
+
+/// What may be reached by whatever is going on, when it is held to a list; and the configuration.
+pub(crate) fn rights() -> Option<(Rights, Arc<HostConfig>)> {
+    let running = running(|running| Some((running.script.rights.clone()?, running.config.clone())));
+    match running {
+        Some(found) => found,
+        None => {
+            loading(|loading| Some((loading.rights.clone()?, loading.config.clone()))).flatten()
+        }
+    }
 }

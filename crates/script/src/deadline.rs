@@ -5,32 +5,41 @@
 //! a function call arrives as an error that `try … catch` can catch, so every later tick ends
 //! the run again.
 
-use crate::memory;
+use crate::host::HostConfig;
+use crate::{Limits, limits, memory};
 use rhai::Dynamic;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many operations pass between two looks at the clock: some microseconds.
 const LOOK_EVERY: u32 = 256;
 
-/// How many operations pass between two looks at the memory. A look costs some microseconds; the
-/// largest values a script can make would fill about 100 MB in between.
-const WEIGH_EVERY: u32 = 1024;
+/// Who has touched fewer new pages (4 MB on most systems) did not make the process large.
+const PAGES: u64 = 1024;
 
 thread_local! {
     static MEMORY: Cell<u64> = const { Cell::new(u64::MAX) };
-    static MOST: Cell<u64> = const { Cell::new(u64::MAX) };
+    static SINCE: Cell<u64> = const { Cell::new(u64::MAX) };
+    static TOUCHED: Cell<u64> = const { Cell::new(u64::MAX) };
+    static ASKED: Cell<u64> = const { Cell::new(0) };
     static GREW: Cell<bool> = const { Cell::new(false) };
 
     static END: Cell<Option<Instant>> = const { Cell::new(None) };
     static PASSED: Cell<bool> = const { Cell::new(false) };
     static COUNT: Cell<u32> = const { Cell::new(0) };
+
+    static WHOSE: RefCell<Option<(Arc<HostConfig>, String)>> = const { RefCell::new(None) };
 }
 
-/// Starts the clock of this thread; it stops when the guard is dropped.
-pub(crate) fn start(time: Duration, memory: u64) -> Deadline {
-    MEMORY.set(memory);
-    MOST.set(u64::MAX);
+/// Starts the clock of this thread; it stops when the guard is dropped. The limits are those of
+/// `config`, for the script of this name.
+pub(crate) fn start(time: Duration, config: &Arc<HostConfig>, script: &str) -> Deadline {
+    WHOSE.set(Some((config.clone(), script.to_owned())));
+    MEMORY.set(config.limits.memory);
+    SINCE.set(memory::enter());
+    TOUCHED.set(u64::MAX);
+    ASKED.set(0);
     GREW.set(false);
     END.set(Instant::now().checked_add(time));
     PASSED.set(false);
@@ -43,10 +52,24 @@ pub(crate) struct Deadline;
 
 impl Drop for Deadline {
     fn drop(&mut self) {
+        memory::leave(GREW.get());
+        WHOSE.set(None);
         END.set(None);
         PASSED.set(false);
         GREW.set(false);
     }
+}
+
+/// What people are told of a limit that the run on this thread has reached: what happened, the
+/// value, and the key that raises it.
+pub(crate) fn limit(what: &str, key: &str, value: impl FnOnce(&Limits) -> String) -> String {
+    WHOSE.with_borrow(|whose| match whose {
+        Some((config, script)) => {
+            let value = value(&config.limits);
+            limits::reached(&format!("{what} (the limit is {value})"), key, script)
+        }
+        None => what.to_owned(),
+    })
 }
 
 /// Called by the engine at every operation; `Some` ends the run.
@@ -60,22 +83,37 @@ pub(crate) fn tick() -> Option<Dynamic> {
         PASSED.set(true);
         return Some(Dynamic::UNIT);
     }
-    if count.is_multiple_of(WEIGH_EVERY) && too_heavy() {
+    // A few loads at every operation: thirty of them can double a byte to a gigabyte.
+    if !is_long() {
+        return None;
+    }
+    if TOUCHED.get() == u64::MAX {
+        TOUCHED.set(memory::touched());
+    }
+    let growth = memory::growth_beyond(MEMORY.get());
+    if growth > 0 && is_too_heavy(growth) {
         GREW.set(true);
         return Some(Dynamic::UNIT);
     }
     None
 }
 
-/// Whether the process has grown too much since the first look of this run. Short runs never look.
-fn too_heavy() -> bool {
-    let Some(now) = memory::resident() else {
-        return false;
-    };
-    if MOST.get() == u64::MAX {
-        MOST.set(now.saturating_add(MEMORY.get()));
+/// Whether this run has been seen by the scales.
+fn is_long() -> bool {
+    memory::weighed() >= SINCE.get()
+}
+
+/// Whether it is this run that has to end for the memory that the process has taken.
+fn is_too_heavy(growth: u64) -> bool {
+    let most = MEMORY.get();
+    if growth > most + most / 2 {
+        return true;
     }
-    now > MOST.get()
+    // Asked once for each time that the process is weighed.
+    if ASKED.replace(memory::weighed()) == memory::weighed() {
+        return false;
+    }
+    memory::touched().saturating_sub(TOUCHED.get()) >= PAGES
 }
 
 /// Whether this run was stopped for the memory it took.

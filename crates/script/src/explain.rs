@@ -4,6 +4,7 @@
 //! called. The leaf is what happened; its place is what people look for; the chain is the stack.
 
 use crate::deadline;
+use porchlight_core::units::format_duration;
 use porchlight_core::{Diagnostic, Place};
 use rhai::{Dynamic, EvalAltResult, Position};
 
@@ -102,24 +103,54 @@ fn words(leaf: &EvalAltResult) -> (String, String) {
     use EvalAltResult::*;
     let plain = |text: &str| (text.to_owned(), String::new());
     if deadline::passed() {
-        return (
-            "it ran out of time".to_owned(),
-            "look for an endless loop, or ask slow servers with `http::send`, which does not wait"
-                .to_owned(),
-        );
+        let what = "it ran out of time; look for an endless loop, or ask slow servers with `http::send`, which does not wait";
+        return plain(&deadline::limit(what, "time", |limits| {
+            format_duration(limits.run_time)
+        }));
     }
     if deadline::grew() {
-        let help = "look for a list, map or text that grows without end";
-        return ("it took too much memory".to_owned(), help.to_owned());
+        let what = "it took too much memory; look for a list, map or text that grows without end";
+        return plain(&deadline::limit(what, "memory", |limits| {
+            format!("{} MiB", limits.memory >> 20)
+        }));
     }
     match leaf {
         ErrorTerminated(..) => plain("it was stopped"),
-        ErrorTooManyOperations(..) => plain("too many operations in one run"),
-        ErrorStackOverflow(..) => (
-            "functions call each other too deeply".to_owned(),
-            "does a function call itself without end?".to_owned(),
-        ),
-        ErrorDataTooLarge(what, _) => plain(&format!("too large: {}", what.to_lowercase())),
+        ErrorTooManyOperations(..) => {
+            let what = "too many operations in one run";
+            plain(&deadline::limit(what, "operations", |limits| {
+                limits.operations.to_string()
+            }))
+        }
+        ErrorStackOverflow(..) => {
+            let what = "functions call each other too deeply; does one call itself without end?";
+            plain(&deadline::limit(what, "call_depth", |limits| {
+                limits.call_depth.to_string()
+            }))
+        }
+        ErrorDataTooLarge(what, _) => {
+            let what = what.to_lowercase();
+            let key = [
+                ("string", "string_size"),
+                ("array", "array_size"),
+                ("blob", "array_size"),
+                ("map", "map_size"),
+            ];
+            let key = key.iter().find(|(word, _)| what.contains(word));
+            let key = key.map_or("string_size", |(_, key)| key);
+            plain(&deadline::limit(
+                &format!("too large: {what}"),
+                key,
+                |limits| {
+                    match key {
+                        "array_size" => limits.array_size,
+                        "map_size" => limits.map_size,
+                        _ => limits.string_size,
+                    }
+                    .to_string()
+                },
+            ))
+        }
         ErrorDataRace(what, _) => (
             format!("`{what}` is used inside a closure of its own method chain"),
             "take the list into a variable first: `let list = event.data.list; list.map(|x| …)`"

@@ -1,11 +1,12 @@
 //! Loads scripts and runs their handlers; every run ends as a value, whatever the script does.
 //!
-//! One engine serves all scripts. A run happens on the calling thread, which must have
+//! One engine serves all scripts that have the same limits. A run happens on the calling thread, which must have
 //! [`crate::STACK_SIZE`] of stack; runs of one script must not overlap (one script is one lane),
 //! runs of different scripts may. Nothing here performs an action.
 
 mod call;
 pub(crate) mod cause;
+mod engines;
 pub(crate) mod silence;
 pub(crate) mod tick;
 mod wait;
@@ -14,11 +15,12 @@ use crate::check::Functions;
 use crate::event::View;
 use crate::lane::{Begin, OpenWaits};
 use crate::schedule::HomePlace;
-use crate::{Handler, Limits, Script, State, api, convert, load, resolve, stdlib};
+use crate::{Handler, Limits, Rules, Script, State, convert, load};
 use call::{Call, outcome};
 use cause::Cause;
+use engines::Engines;
 use porchlight_core::{ActionError, Chain, Diagnostic, Event, Outcome, Place, Run, Timestamp};
-use rhai::{Dynamic, Engine, FnPtr};
+use rhai::{Dynamic, FnPtr};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ pub struct HostConfig {
     pub targets: Value,
     /// What a script may use up.
     pub limits: Limits,
+    /// What is different for some scripts, and what scripts may reach.
+    pub rules: Rules,
     /// Where the home is: its time zone, and where the sun stands.
     pub place: HomePlace,
     /// The shared state values.
@@ -59,6 +63,7 @@ impl Default for HostConfig {
             settings: Value::Null,
             targets: Value::Null,
             limits: Limits::default(),
+            rules: Rules::default(),
             place: HomePlace::default(),
             state: State::default(),
             ask: Arc::new(|kind, _, _| {
@@ -77,7 +82,7 @@ pub struct Host {
 }
 
 struct Inner {
-    engine: Arc<Engine>,
+    engines: Engines,
     config: Arc<HostConfig>,
     /// Built when the first script is checked.
     functions: Arc<OnceLock<Arc<Functions>>>,
@@ -103,22 +108,11 @@ impl Host {
     /// Makes a host. Costs about a millisecond; keep one.
     pub fn new(config: HostConfig) -> Self {
         fix_hashing_seed();
-        let mut engine = Engine::new();
-        config.limits.apply(&mut engine);
-        engine
-            .set_strict_variables(true)
-            .set_optimization_level(rhai::OptimizationLevel::None)
-            .set_module_resolver(resolve::Libraries);
-        api::register(&mut engine);
-        // Stand-ins that the parser knows; each script brings the real ones.
-        for (name, _) in stdlib::names() {
-            engine.register_static_module(name, rhai::Module::new().into());
-        }
-        engine.register_static_module(load::LIBRARY, rhai::Module::new().into());
+        let config = Arc::new(config);
         Self {
             inner: Arc::new(Inner {
-                engine: Arc::new(engine),
-                config: Arc::new(config),
+                engines: Engines::new(&config),
+                config,
                 functions: Arc::default(),
                 views: Mutex::default(),
             }),
@@ -132,10 +126,11 @@ impl Host {
     pub fn sibling(&self, change: impl FnOnce(&mut HostConfig)) -> Self {
         let mut config = HostConfig::clone(&self.inner.config);
         change(&mut config);
+        let config = Arc::new(config);
         Self {
             inner: Arc::new(Inner {
-                engine: self.inner.engine.clone(),
-                config: Arc::new(config),
+                engines: self.inner.engines.with(&config),
+                config,
                 functions: self.inner.functions.clone(),
                 views: Mutex::default(),
             }),
@@ -172,23 +167,22 @@ impl Host {
         pinned: bool,
     ) -> Result<Script, Vec<Diagnostic>> {
         let inner = &self.inner;
+        let (engine, config) = inner.engines.of(name);
         let functions = || {
-            let made = || Arc::new(Functions::of_engine(&inner.engine));
+            let made = || Arc::new(Functions::of_engine(engine));
             inner.functions.get_or_init(made).clone()
         };
-        load::script(
-            &inner.engine,
-            &functions,
-            &inner.config,
-            name,
-            sources,
-            pinned,
-        )
+        load::script(engine, &functions, config, name, sources, pinned)
     }
 
     /// The shared state values.
     pub fn state(&self) -> &State {
         &self.inner.config.state
+    }
+
+    /// After how many failures in a row a script is parked; 0 is never.
+    pub(crate) fn park_after(&self) -> u32 {
+        self.inner.config.rules.park_after
     }
 
     /// What time it is.

@@ -10,6 +10,7 @@
 
 mod cooldown;
 mod open;
+pub(crate) mod parked;
 mod tracks;
 
 pub(crate) use open::OpenWaits;
@@ -99,6 +100,7 @@ pub trait Past {
 pub struct Lane {
     open: OpenWaits,
     tracks: Tracks,
+    parked: parked::Parked,
 }
 
 impl Lane {
@@ -114,7 +116,7 @@ impl Lane {
 
     /// Whether nothing waits, runs or is queued, so that the lane may be forgotten.
     pub fn is_idle(&self) -> bool {
-        self.open.is_empty() && self.tracks.is_idle()
+        self.open.is_empty() && self.tracks.is_idle() && self.parked.is_idle()
     }
 
     /// Does a job, and whatever was queued behind it. Each run is reported as soon as it is done;
@@ -128,6 +130,7 @@ impl Lane {
     ) {
         if let Work::Wait(wait, fell) = &job.work {
             let mut run = self.end_wait(host, past, wait, *fell, &job);
+            self.parked.note(host, job.script.as_deref(), &mut run);
             self.settle(&mut run, Some(wait), &[]);
             self.over(&wait.chain);
             let work = job.work;
@@ -154,7 +157,8 @@ impl Lane {
         };
         let options = &handler.options;
         let skipped = |reason: &str| host.skipped(script, handler, &cause, reason, now);
-        if let Some(reason) = cause.skips(options, now) {
+        let parked = self.parked.holds(script).then_some("parked");
+        if let Some(reason) = parked.or_else(|| cause.skips(options, now)) {
             let run = skipped(reason);
             return report(job.done(run));
         }
@@ -234,6 +238,7 @@ impl Lane {
         };
         let (mut run, open) = host.call_handler(script, handler, &cause, now, begin);
         self.open = open;
+        self.parked.note(host, Some(script), &mut run);
         // A run that failed leaves what was under way to its end: the lamp still goes off.
         let stop = if run.outcome == Outcome::Ok {
             stop

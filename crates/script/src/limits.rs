@@ -17,7 +17,7 @@ pub const STACK_SIZE: usize = if cfg!(debug_assertions) {
 };
 
 /// The limits of one run. `Default` is right for a small computer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Wall-clock time of a run, with everything that it asks.
     pub run_time: Duration,
@@ -41,6 +41,13 @@ pub struct Limits {
     pub modules: usize,
     /// Actions told in one run.
     pub actions: usize,
+    /// Questions asked in one run: `http::get`, `sheet::read`, `command::run` and the like.
+    pub asks: usize,
+    /// State values written in one run.
+    pub state_writes: usize,
+    /// Bytes of everything that one run may decide, as JSON: actions, events, state values, and
+    /// what waits keep. Attachments count as references.
+    pub run_size: usize,
     /// Events emitted in one run.
     pub emitted: usize,
     /// Waits begun in one run.
@@ -69,6 +76,9 @@ impl Default for Limits {
             variables: 1_000,
             modules: 64,
             actions: 100,
+            asks: 100,
+            state_writes: 1_000,
+            run_size: 16 << 20,
             emitted: 100,
             waits: 100,
             waits_outstanding: 10_000,
@@ -79,7 +89,32 @@ impl Default for Limits {
     }
 }
 
+/// What people are told of a limit: what happened, and the key that raises it.
+pub(crate) fn reached(what: &str, key: &str, script: &str) -> String {
+    format!(
+        "{what}; if it has to be more: `{key}` in [script.{script:?}.limits], or in [limits] for all scripts"
+    )
+}
+
 impl Limits {
+    /// Whether one engine can serve both: Rhai keeps these limits in the engine.
+    pub(crate) fn share_an_engine(&self, other: &Self) -> bool {
+        let kept = |limits: &Self| {
+            (
+                limits.operations,
+                [
+                    limits.call_depth,
+                    limits.string_size,
+                    limits.array_size,
+                    limits.map_size,
+                    limits.variables,
+                    limits.modules,
+                ],
+            )
+        };
+        kept(self) == kept(other)
+    }
+
     /// Puts the limits that Rhai itself watches into an engine.
     pub(crate) fn apply(&self, engine: &mut Engine) {
         engine

@@ -8,7 +8,7 @@ use crate::current::{self, Current, Loading};
 use crate::explain;
 use crate::host::HostConfig;
 use crate::script::{File, Inner, Script};
-use crate::{deadline, resolve, stdlib};
+use crate::{deadline, permissions, resolve, stdlib};
 use porchlight_core::{Diagnostic, Severity};
 use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, Scope};
 use sha2::{Digest, Sha256};
@@ -34,24 +34,27 @@ pub(crate) fn script(
     let source = sources.first().map(|(_, text)| text.clone());
     let source = source.unwrap_or_default();
     let mut loading = Loading {
-        config: config.clone(),
-        script: name.to_owned(),
         sources,
         pinned,
         stack: vec![name.to_owned()],
-        modules: HashMap::new(),
-        files: BTreeMap::new(),
-        captured: None,
-        handlers: Vec::new(),
-        settings: Vec::new(),
-        diagnostics: Vec::new(),
+        ..empty(config, name)
     };
+    let policy = &config.rules.permissions;
+    let kinds = permissions::kinds(&config.targets);
+    let (needs, mut mistakes) = permissions::read(name, &source, &kinds);
+    loading.rights = policy.rights(name, &needs);
+    if loading.rights.is_none() || pinned {
+        // Nothing depends on it, so it may as well be a sentence of somebody's description; and what
+        // was not understood when it went live was not granted either.
+        mistakes = mistakes.into_iter().map(Diagnostic::as_warning).collect();
+    }
+    loading.diagnostics = mistakes;
     if source.len() > config.limits.string_size * 4 {
         let wrong = Diagnostic::error_in(name, "the script is larger than 1 MiB");
         return Err(vec![wrong]);
     }
     let ast = compile(engine, name, &source).map_err(|wrong| vec![*wrong])?;
-    let deadline = deadline::start(config.limits.load_time, config.limits.memory);
+    let deadline = deadline::start(config.limits.load_time, config, name);
     let current = Current::Loading(Box::new(std::mem::replace(
         &mut loading,
         empty(config, name),
@@ -94,6 +97,7 @@ fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
     Loading {
         config: config.clone(),
         script: name.to_owned(),
+        rights: None,
         sources: Vec::new(),
         pinned: true,
         stack: Vec::new(),
@@ -221,6 +225,10 @@ fn finish(
     if !loading.pinned {
         let found = check::files(&loading, functions, &asts);
         loading.diagnostics.extend(found);
+        for (path, ast) in &asts {
+            let found = undeclared(&loading, path, ast);
+            loading.diagnostics.extend(found);
+        }
     }
     let known = stopped.as_ref().is_some_and(|stopped| {
         let errors = loading.diagnostics.iter();
@@ -285,10 +293,30 @@ fn finish(
         imports,
         sources,
         warnings: loading.diagnostics,
+        rights: loading.rights,
         settings: loading.settings,
         emits,
         files: loading.files,
     }))
+}
+
+/// What a file reaches by its own text and may not. A run would be refused anyway; a caret is kinder.
+fn undeclared(loading: &Loading, path: &str, ast: &AST) -> Vec<Diagnostic> {
+    let Some(rights) = &loading.rights else {
+        return Vec::new();
+    };
+    let targets = &loading.config.targets;
+    let mut found = Vec::new();
+    for seen in permissions::seen(ast, &permissions::kinds(targets)) {
+        let Some(need) = seen.need else { continue };
+        if rights.check(&need, targets).is_err() {
+            let place = explain::place(path, seen.at);
+            let message = format!("this script may not reach `{need}`");
+            let wrong = explain::diagnostic(&loading.sources, &place, message);
+            found.push(wrong.with_help(rights.advice(&need)));
+        }
+    }
+    found
 }
 
 fn has_errors(found: &[Diagnostic]) -> bool {

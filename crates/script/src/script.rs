@@ -4,6 +4,7 @@
 //! the state of the engine at the end of its top level, so handlers see imports and constants.
 
 use crate::options::HandlerOptions;
+use crate::permissions::Rights;
 use crate::schedule::{GapPolicy, Schedule};
 use porchlight_core::{Diagnostic, Pattern, Place};
 use rhai::{AST, FnPtr, GlobalRuntimeState};
@@ -39,6 +40,8 @@ pub struct Inner {
     pub settings: Vec<Setting>,
     /// A pattern for the types of each of its `emit` calls; `**` where they are not written out.
     pub emits: Vec<String>,
+    /// What it may reach, when it is held to a list.
+    pub(crate) rights: Option<Rights>,
     /// The engine's state in which functions run, by the path of the file they stand in.
     pub(crate) files: BTreeMap<String, File>,
 }

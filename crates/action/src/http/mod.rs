@@ -12,6 +12,7 @@ mod body;
 mod client;
 mod expect;
 mod failed;
+mod hosts;
 mod request;
 
 pub(crate) use request::Request;
@@ -85,6 +86,15 @@ async fn exchange(
         let Some(next) = redirect(&request.method, &response, &url)? else {
             return Ok(response);
         };
+        if let Some(hosts) = &request.hosts
+            && !hosts.allow(&request.url, &next)
+        {
+            let host = next.host_str().unwrap_or_default().to_owned();
+            return Err(ActionError::never(
+                "rejected",
+                format!("the redirect leads to {host}, which the script does not declare"),
+            ));
+        }
         if next.origin() != url.origin() {
             headers = harmless(&headers);
         }

@@ -3,6 +3,7 @@
 use super::body::Body;
 use super::expect::Expectation;
 use super::header;
+use super::hosts::Hosts;
 use crate::failure::config;
 use crate::fields::Fields;
 use crate::resolve::{Hidden, Sources};
@@ -40,6 +41,7 @@ const KNOWN: &[&str] = &[
     "expect",
     "max_body",
     "idempotency_header",
+    "hosts",
 ];
 
 /// One request, ready to be sent. Holds secrets; has no `Debug`.
@@ -51,6 +53,8 @@ pub(crate) struct Request {
     pub(super) timeout: Duration,
     pub(super) expect: Vec<Expectation>,
     pub(super) max_body: usize,
+    /// Where redirects may lead, when that is not everywhere.
+    pub(super) hosts: Option<Hosts>,
     headers: HeaderMap,
     key_header: Option<HeaderName>,
 }
@@ -96,6 +100,7 @@ impl Request {
         let timeout = fields.whole("timeout_ms")?.map(Duration::from_millis);
         Ok(Self {
             mood,
+            hosts: fields.list("hosts")?.map(Hosts::parse).transpose()?,
             key_header: key_header(&fields, mood, &method)?,
             body: Body::parse(&fields, sources)?,
             method,

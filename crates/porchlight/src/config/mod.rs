@@ -8,7 +8,9 @@ mod advice;
 mod agreement;
 pub mod guards;
 mod home_place;
+mod limits;
 mod reader;
+mod rules;
 mod schemes;
 pub mod scripts;
 mod secret;
@@ -24,6 +26,7 @@ use porchlight_script::schedule::HomePlace;
 use porchlight_source::Webhook;
 use porchlight_source::http::ClientCertificates;
 use reader::{Section, Source};
+pub use rules::ScriptRules;
 use secret::SecretSource;
 pub use server::{Address, DEFAULT_LISTEN, Server};
 use std::collections::HashMap;
@@ -51,8 +54,8 @@ pub struct Config {
     pub commands: HashMap<String, Command>,
     /// `[settings.SCRIPT]`, as JSON.
     pub settings: serde_json::Value,
-    /// `[limits]`.
-    pub limits: LimitsConfig,
+    /// `[limits]`, `[permissions]`, `[script.NAME]`.
+    pub rules: ScriptRules,
     /// `[scripts]`.
     pub scripts: scripts::ScriptsConfig,
     /// Things that work, but probably not as meant.
@@ -78,17 +81,6 @@ pub struct Command {
     pub max_output: u64,
     /// The folder that it runs in; the home folder unless said.
     pub dir: Option<std::path::PathBuf>,
-}
-
-/// `[limits]`: what one run of a script may use.
-#[derive(Default)]
-pub struct LimitsConfig {
-    /// Operations of the script engine.
-    pub operations: Option<u64>,
-    /// Wall-clock time.
-    pub time: Option<Duration>,
-    /// Actions told.
-    pub actions: Option<u64>,
 }
 
 impl Config {
@@ -152,17 +144,23 @@ impl Config {
         let now = system_clock()();
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
+        let targets = Targets::read(&root, &secrets);
+        let scripts = scripts::read(&root);
+        let mut rules = rules::read(&root, &targets.seen);
+        if let Some(count) = scripts.park_after {
+            rules.rules.park_after = count;
+        }
         let config = Self {
             place: home_place::read(&root),
             journal: read_journal(&root),
             webhooks,
-            targets: Targets::read(&root, &secrets),
+            targets,
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")
                 .map_or(serde_json::json!({}), |value| to_json(value.get_ref())),
-            limits: read_limits(&root),
-            scripts: scripts::read(&root),
+            rules,
+            scripts,
             server,
             warnings: Vec::new(),
         };
@@ -232,17 +230,4 @@ fn read_commands(root: &Section<'_>, home: &Path) -> HashMap<String, Command> {
         commands.insert(name.to_owned(), command);
     }
     commands
-}
-
-fn read_limits(root: &Section<'_>) -> LimitsConfig {
-    let Some(section) = root.section("limits") else {
-        return LimitsConfig::default();
-    };
-    let limits = LimitsConfig {
-        operations: section.number("operations", 1_000..=10_000_000_000),
-        time: section.duration("time"),
-        actions: section.number("actions", 1..=10_000),
-    };
-    section.finish();
-    limits
 }

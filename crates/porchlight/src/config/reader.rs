@@ -52,6 +52,11 @@ impl<'a> Source<'a> {
         self.note(Diagnostic::error_at(self.path, self.text, span, message).with_help(help));
     }
 
+    /// A mistake at this place, which is not noted.
+    pub fn diagnostic(&self, span: Range<usize>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error_at(self.path, self.text, span, message)
+    }
+
     /// Something that works, but probably not as meant.
     pub fn warning(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         let warning = Diagnostic::error_at(self.path, self.text, span, message);

@@ -1,4 +1,4 @@
-//! `[scripts]`: what must hold before a saved script goes live.
+//! `[scripts]`: what must hold for a script to go live and to stay so.
 
 use super::reader::Section;
 use std::time::Duration;
@@ -12,6 +12,8 @@ pub struct ScriptsConfig {
     /// On each save, how far back recorded events are compared between the old version and the new
     /// one. None: they are not.
     pub shadow: Option<Duration>,
+    /// After how many failures in a row a script is parked; 0 is never. None: the default.
+    pub park_after: Option<u32>,
 }
 
 /// Reads the section.
@@ -22,6 +24,9 @@ pub fn read(root: &Section<'_>) -> ScriptsConfig {
     let config = ScriptsConfig {
         swap_on_failing_tests: yes_or_no(&section, "swap_on_failing_tests").unwrap_or(false),
         shadow: section.duration("shadow"),
+        park_after: section
+            .number("park_after", 0..=1_000_000)
+            .and_then(|count| u32::try_from(count).ok()),
     };
     section.finish();
     config

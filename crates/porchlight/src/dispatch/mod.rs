@@ -14,6 +14,7 @@ pub mod committer;
 mod heard;
 pub mod lanes;
 mod open;
+mod parked;
 mod silences;
 mod ticks;
 mod waits;
@@ -300,6 +301,7 @@ impl Dispatcher {
 
     /// Hands a finished run to the committer, with the word whether its event is finished by it.
     fn commit(&mut self, finished: Finished) {
+        parked::tell(&finished.run);
         let event = finished.run.event;
         let mut beside = Beside::default();
         let of_event = matches!(

@@ -3,6 +3,7 @@
 use super::{Fallible, function, wrong};
 use crate::convert::{self, Use};
 use crate::current;
+use crate::permissions::{self, Need};
 use porchlight_core::{NewEvent, Proof};
 use rhai::{Dynamic, Engine, Map};
 use serde_json::json;
@@ -67,6 +68,7 @@ fn emit(kind: &str, data: Dynamic) -> Fallible<()> {
     if !plain.is_literal() {
         return wrong(format!("{kind:?} is a pattern; an event has one type"));
     }
+    permissions::check(|| Need::Emit(kind.to_owned()))?;
     let data = convert::to_json(&data, Use::Plain).or_else(wrong)?;
     let emitted = current::running(|running| {
         let limits = &running.config.limits;
@@ -77,11 +79,13 @@ fn emit(kind: &str, data: Dynamic) -> Fallible<()> {
                 running.depth
             ));
         }
-        if running.emitted.len() >= limits.emitted {
-            let message = format!("more than {} events emitted in one run", limits.emitted);
-            running.exceeded = Some(message.clone());
-            return wrong(message);
+        let most = limits.emitted;
+        if running.emitted.len() >= most {
+            let what = format!("more than {most} events emitted in one run");
+            return wrong(running.exceed(&what, "emitted"));
         }
+        let data = data.to_string();
+        running.weigh(data.len()).or_else(wrong)?;
         let scheme = "emit".to_owned();
         running.emitted.push(NewEvent {
             source: format!("script:{}", running.script.stem()),
@@ -89,7 +93,7 @@ fn emit(kind: &str, data: Dynamic) -> Fallible<()> {
             subject: None,
             time: running.now.to_rfc3339(),
             dedup_key: format!("emit:{}:{}", running.label, running.emitted.len()),
-            data: data.to_string().into(),
+            data: data.into(),
             facts: json!({}),
             received: running.now,
             peer: String::new(),

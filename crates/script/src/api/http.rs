@@ -272,7 +272,9 @@ fn request(method: &str, url: &Dynamic, options: &mut Map) -> Fallible<(Value, G
 fn size(value: &Dynamic) -> Fallible<u64> {
     match value.as_int() {
         Ok(bytes) => u64::try_from(bytes).or_else(|_| wrong("`max_body` is not negative")),
-        Err(_) => porchlight_core::units::parse_size(&value.to_string()).or_else(wrong),
+        Err(_) => {
+            porchlight_core::units::parse_size(&super::fenced::shown(value, 100).0).or_else(wrong)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Small helps for libraries: options, names and colours checked with good messages.
 
+use super::fenced::shown;
 use super::{Fallible, duration, function, nothing_left, wrong};
 use porchlight_core::diagnostic::nearest;
 use rhai::{Array, Dynamic, Engine, Map};
@@ -71,7 +72,7 @@ pub(super) fn register(engine: &mut Engine) {
         /// ```
         "color_rgb",
         (color: Dynamic) => {
-            let rgb = rgb(&color.to_string())?;
+            let rgb = rgb(&text(&color))?;
             Ok(rgb
                 .into_iter()
                 .map(|n| Dynamic::from(i64::from(n)))
@@ -95,9 +96,14 @@ pub(super) fn register(engine: &mut Engine) {
     }
 }
 
+/// A value as the text of a name; what is longer is no name.
+fn text(value: &Dynamic) -> String {
+    shown(value, 1_000).0
+}
+
 /// Throws when a map of options has a member that is not in the list.
 fn check_options(options: Map, known: Array, of: &str) -> Fallible<()> {
-    let known: Vec<String> = known.iter().map(Dynamic::to_string).collect();
+    let known: Vec<String> = known.iter().map(text).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let mut unknown = options;
     unknown.retain(|name, _| !known.contains(&name.as_str()));
@@ -109,9 +115,9 @@ fn one_of(word: Dynamic, known: Array, what: &str) -> Fallible<()> {
     let word = if word.is_unit() {
         String::new()
     } else {
-        word.to_string()
+        text(&word)
     };
-    let known: Vec<String> = known.iter().map(Dynamic::to_string).collect();
+    let known: Vec<String> = known.iter().map(text).collect();
     if known.contains(&word) {
         return Ok(());
     }

@@ -1,7 +1,8 @@
 //! `log::info(…)` and its siblings, and `print`, which means the same.
 
+use super::fenced::shown;
 use super::{Fallible, empty, function, line};
-use crate::current;
+use crate::{current, limits as bounds};
 use porchlight_core::LogLine;
 use rhai::{Dynamic, Engine, Module, NativeCallContext};
 
@@ -61,7 +62,8 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 fn write(level: &str, value: &Dynamic, context: &NativeCallContext) -> Fallible<()> {
-    add(level, &value.to_string(), line(context));
+    let most = crate::Limits::default().string_size;
+    add(level, &shown(value, most).0, line(context));
     Ok(())
 }
 
@@ -74,7 +76,8 @@ fn add(level: &str, text: &str, line: u32) {
             return;
         }
         let message = if kept == limits.log_lines {
-            format!("more than {kept} lines; the rest is left out")
+            let what = format!("more than {kept} lines; the rest is left out");
+            bounds::reached(&what, "log_lines", &running.script.name)
         } else if text.len() > limits.log_line_size {
             let end = text.floor_char_boundary(limits.log_line_size);
             format!("{}…", &text[..end])

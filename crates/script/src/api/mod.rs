@@ -3,6 +3,7 @@
 mod called;
 mod command;
 mod emit;
+mod fenced;
 pub(crate) mod function;
 mod http;
 mod library;
@@ -57,6 +58,7 @@ pub(crate) fn register(engine: &mut Engine) {
     waits::register(engine);
     emit::register(engine);
     log::register(engine);
+    fenced::register(engine);
     for (name, module) in [
         ("http", http::module()),
         ("sheet", sheet::sheet()),
@@ -103,7 +105,8 @@ pub(crate) fn duration(value: &Dynamic, what: &str) -> Fallible<std::time::Durat
     let text = value.read_lock::<rhai::ImmutableString>();
     let Some(text) = text else {
         return wrong(format!(
-            "{what} is text with a unit, such as \"30s\", not {value}"
+            "{what} is text with a unit, such as \"30s\", not {}",
+            fenced::shown(value, 100).0
         ));
     };
     porchlight_core::units::parse_duration(&text).or_else(wrong)

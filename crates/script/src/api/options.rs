@@ -86,7 +86,7 @@ impl Reader<'_, '_> {
     /// One of some words.
     fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
         let value = self.take(name)?;
-        let text = value.to_string();
+        let text = super::fenced::shown(&value, 100).0;
         if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*meaning);
         }

@@ -3,6 +3,7 @@
 use super::trigger::{self, Wish, at_top_level, note};
 use super::{Fallible, function, wrong};
 use crate::convert::{self, Use};
+use crate::permissions::{self, Need};
 use crate::script::{Setting, Trigger};
 use crate::{current, load};
 use porchlight_core::Pattern;
@@ -190,6 +191,10 @@ fn target(kind: &str, name: &str) -> Fallible<Dynamic> {
     let Some(config) = current::config() else {
         return wrong("there is no configuration here");
     };
+    permissions::check(|| Need::Target {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+    })?;
     let table = config.targets.get(kind).and_then(Value::as_object);
     if let Some(found) = table.and_then(|table| table.get(name)) {
         return Ok(convert::to_dynamic_with_secrets(found));

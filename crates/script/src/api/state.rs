@@ -5,13 +5,13 @@
 use super::{Fallible, empty, function, wrong};
 use crate::convert::{self, Use};
 use crate::current::{self, Running};
+use crate::permissions::{self, Need};
 use porchlight_core::{StateOp, StateWrite};
 use rhai::{Array, Dynamic, ImmutableString, Module};
 use serde_json::{Number, Value};
 
 /// A larger value belongs into a file.
 const LARGEST: usize = 256 * 1024;
-const MOST_WRITES: usize = 1_000;
 
 pub(super) fn module() -> Module {
     let mut module = empty();
@@ -116,14 +116,17 @@ fn look_up(running: &Running, key: &str) -> Option<Value> {
 }
 
 fn get(key: &str, default: Dynamic) -> Fallible<Dynamic> {
+    permissions::check(|| Need::State(key.to_owned()))?;
     within(|running| Ok(look_up(running, key).map_or(default, convert::to_dynamic)))
 }
 
 fn set(key: &str, value: Dynamic) -> Fallible<()> {
     let value = convert::to_json(&value, Use::Plain).or_else(wrong)?;
-    if value.to_string().len() > LARGEST {
+    let size = value.to_string().len();
+    if size > LARGEST {
         return wrong("a state value is larger than 256 KiB; keep it in a file");
     }
+    within(|running| running.weigh(size).or_else(wrong))?;
     write(key, StateOp::Set(value)).map(|_| ())
 }
 
@@ -136,11 +139,12 @@ fn write(key: &str, op: StateOp) -> Fallible<Option<Value>> {
     if key.is_empty() || key.len() > 256 {
         return wrong("a state key has 1 to 256 bytes");
     }
+    permissions::check(|| Need::State(key.to_owned()))?;
     within(|running| {
-        if running.writes.len() >= MOST_WRITES {
-            let message = format!("more than {MOST_WRITES} state writes in one run");
-            running.exceeded = Some(message.clone());
-            return wrong(message);
+        let most = running.config.limits.state_writes;
+        if running.writes.len() >= most {
+            let what = format!("more than {most} state writes in one run");
+            return wrong(running.exceed(&what, "state_writes"));
         }
         let after = op.apply(look_up(running, key).as_ref());
         running.overlay.insert(key.to_owned(), after.clone());
@@ -153,6 +157,7 @@ fn write(key: &str, op: StateOp) -> Fallible<Option<Value>> {
 }
 
 fn keys(prefix: &str) -> Fallible<Array> {
+    permissions::check(|| Need::State(prefix.to_owned()))?;
     within(|running| {
         let mut keys: std::collections::BTreeSet<String> =
             running.config.state.keys(prefix).into_iter().collect();

@@ -1,7 +1,7 @@
 //! The two ways out of a run: `tell` puts an action on the run's list, `ask` gets an answer now.
 
 use super::{Fallible, duration, take, wrong};
-use crate::{asked, convert, current, deadline};
+use crate::{asked, convert, current, deadline, permissions};
 use porchlight_core::{Action, ActionError, Retry};
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use serde_json::Value;
@@ -37,7 +37,8 @@ pub(super) struct Told {
 }
 
 /// Puts an action on the run's list. Takes the common options out of `options`.
-pub(super) fn tell(told: Told, options: &mut Map) -> Fallible<()> {
+pub(super) fn tell(mut told: Told, options: &mut Map) -> Fallible<()> {
+    permissions::check_action(told.kind, &mut told.args)?;
     let ttl = match take(options, "ttl") {
         Some(ttl) => duration(&ttl, "`ttl`")?,
         None => told.ttl,
@@ -52,16 +53,17 @@ pub(super) fn tell(told: Told, options: &mut Map) -> Fallible<()> {
     let key = text(options, "key")?.unwrap_or_default();
     let lane = text(options, "lane")?.unwrap_or(told.lane);
     let title = text(options, "title")?.unwrap_or(told.title);
-    if told.args.to_string().len() > LARGEST {
+    let size = told.args.to_string().len();
+    if size > LARGEST {
         return wrong("the action is larger than 1 MiB");
     }
     let pushed = current::running(|running| {
         let most = running.config.limits.actions;
         if running.actions.len() >= most {
-            let message = format!("more than {most} actions in one run");
-            running.exceeded = Some(message.clone());
-            return wrong(message);
+            let what = format!("more than {most} actions in one run");
+            return wrong(running.exceed(&what, "actions"));
         }
+        running.weigh(size).or_else(wrong)?;
         running.actions.push(Action {
             kind: told.kind.to_owned(),
             title,
@@ -88,11 +90,22 @@ fn text(options: &mut Map, name: &str) -> Fallible<Option<String>> {
 
 /// Performs an action now and gives its answer.
 pub(super) fn ask(kind: &str, args: &Value, timeout: Option<Duration>) -> Fallible<Dynamic> {
-    let Some(ask) = current::running(|running| running.config.ask.clone()) else {
+    let ask = current::running(|running| {
+        let most = running.config.limits.asks;
+        if running.asks >= most {
+            let what = format!("more than {most} questions asked in one run");
+            return wrong(running.exceed(&what, "asks"));
+        }
+        running.asks += 1;
+        Ok(running.config.ask.clone())
+    });
+    let Some(ask) = ask.transpose()? else {
         return wrong(
             "nothing can be asked at the top level of a script; do it in a handler: `on(…)`",
         );
     };
+    let args = &mut args.clone();
+    permissions::check_action(kind, args)?;
     let left = deadline::left();
     let time = timeout.map_or(left, |timeout| timeout.min(left));
     let answer = ask(kind, args, time);

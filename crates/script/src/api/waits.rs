@@ -5,16 +5,21 @@
 //! takes the place of the first, and `cancel` works from any run of the script.
 
 use super::called::Called;
+use super::fenced::shown;
 use super::options::attempts_of;
 use super::{Fallible, duration, function, line, nothing_left, take, wrong};
 use crate::convert::{self, Use};
 use crate::current::{self, Running};
 use crate::filter::{FIELDS, Filter};
+use crate::limits;
 use crate::options::Attempts;
 use porchlight_core::diagnostic::nearest;
 use porchlight_core::{NewWait, OnGap, OnReload, Pattern, WaitKind};
 use rhai::{Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
 use std::time::Duration;
+
+/// Open waits are kept in memory, ten thousand of a script if it wants; one keeps at most this.
+const LARGEST: usize = 64 * 1024;
 
 /// A wait that a run began: what `later` gives back.
 #[derive(Clone)]
@@ -144,7 +149,7 @@ fn later(
     mut options: Map,
     function: &FnPtr,
 ) -> Fallible<Handle> {
-    let delay_text = delay.to_string();
+    let delay_text = shown(delay, 100).0;
     let delay = duration(delay, "the delay of `later`")?;
     let common = Common::take(&mut options)?;
     nothing_left(&options, "later", COMMON)?;
@@ -305,7 +310,7 @@ fn word<T: Copy + Default>(options: &mut Map, name: &str, words: &[(&str, T)]) -
     let Some(value) = take(options, name) else {
         return Ok(T::default());
     };
-    let text = value.to_string();
+    let text = shown(&value, 100).0;
     if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*meaning);
     }
@@ -337,17 +342,27 @@ fn begin(
     let begun = current::running(|running| {
         let most = running.config.limits.waits;
         if running.waits.len() >= most {
-            let message = format!("more than {most} waits in one run");
-            running.exceeded = Some(message.clone());
-            return wrong(message);
+            let what = format!("more than {most} waits begun in one run");
+            return wrong(running.exceed(&what, "waits"));
         }
         let most = running.config.limits.waits_outstanding;
         if running.open.len() + running.waits.len() >= most {
-            return wrong(format!(
+            let what = format!(
                 "{most} waits of this script are open already; cancel some, or give them an `id` so that a new one takes the place of the old"
-            ));
+            );
+            let script = &running.script.name;
+            return wrong(limits::reached(&what, "waits_outstanding", script));
         }
         let mut wait = make(running)?;
+        let kept = serde_json::Value::from(wait.arguments.clone())
+            .to_string()
+            .len();
+        if kept > LARGEST {
+            return wrong(format!(
+                "`{of}` keeps at most {LARGEST} bytes of what its function uses; keep more in `state::`"
+            ));
+        }
+        running.weigh(kept).or_else(wrong)?;
         wait.line = line(context);
         // Only one of a name is open; the journal sees to those of earlier runs.
         for earlier in &mut running.waits {

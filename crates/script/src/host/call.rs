@@ -50,13 +50,13 @@ impl Host {
     }
 
     pub(super) fn call(&self, script: &Script, run: &Run, call: Call<'_>) -> Ended {
-        let inner = &*self.inner;
+        let (engine, config) = self.inner.engines.of(&script.name);
         let overlay = call.writes.iter().filter_map(|write| match &write.op {
             StateOp::Set(value) => Some((write.key.clone(), Some(value.clone()))),
             _ => None,
         });
         let running = Running {
-            config: inner.config.clone(),
+            config: config.clone(),
             script: script.clone(),
             event: run.event,
             depth: call.depth,
@@ -72,9 +72,11 @@ impl Host {
             cancelled: Vec::new(),
             emitted: Vec::new(),
             asked: Vec::new(),
+            asks: 0,
+            size: 0,
             exceeded: None,
         };
-        let deadline = deadline::start(inner.config.limits.run_time, inner.config.limits.memory);
+        let deadline = deadline::start(config.limits.run_time, config, &script.name);
         let current = Current::Running(Box::new(running));
         let function = Function {
             state: call.state,
@@ -82,7 +84,7 @@ impl Host {
             arguments: call.arguments,
         };
         let (result, current) = current::during(current, || {
-            let call = || function.call(&inner.engine);
+            let call = || function.call(engine);
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(call))
         });
         let decided = match current {

@@ -107,6 +107,8 @@ fn bombs_end_as_a_limit() {
         let run = on_big_stack(move || {
             let limits = Limits {
                 run_time: Duration::from_secs(1),
+                // All runs of a process share the growth; the other tests have more of it.
+                memory: 32 << 20,
                 ..Limits::default()
             };
             let home = home_with(&[], limits);

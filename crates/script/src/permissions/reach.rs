@@ -1,0 +1,63 @@
+//! What a script can reach, in one line for its owner.
+
+use super::{Need, seen};
+use crate::Script;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What a script can reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// What it may reach, when it is held to a list; else what its text shows.
+    pub needs: BTreeSet<Need>,
+    /// Kinds of things of which its text does not say which: `http`, `file`.
+    pub any: BTreeSet<String>,
+    /// Whether it is held to the list.
+    pub limited: bool,
+}
+
+impl Script {
+    /// What this script can reach, with its libraries. Reads its syntax trees.
+    pub fn reach(&self) -> Reach {
+        if let Some(rights) = &self.rights {
+            return Reach {
+                needs: rights.needs().iter().cloned().collect(),
+                any: BTreeSet::new(),
+                limited: true,
+            };
+        }
+        let kinds: Vec<&str> = crate::stdlib::names().map(|(name, _)| name).collect();
+        let mut reach = Reach::default();
+        for (path, file) in &self.files {
+            // What the standard library asks for was asked of it by its name.
+            if crate::stdlib::names().any(|(_, own)| own == path) {
+                continue;
+            }
+            for seen in seen(&file.ast, &kinds) {
+                match seen.need {
+                    Some(need) => _ = reach.needs.insert(need),
+                    None => _ = reach.any.insert(seen.area),
+                }
+            }
+        }
+        reach
+    }
+}
+
+impl fmt::Display for Reach {
+    /// `http gate.lan, light porch; and any file, as far as its text says`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let needs: Vec<String> = self.needs.iter().map(Need::to_string).collect();
+        let any: Vec<String> = self.any.iter().map(|kind| format!("any {kind}")).collect();
+        let all = [needs, any].concat();
+        match (all.is_empty(), self.limited) {
+            (true, _) => f.write_str("nothing"),
+            (false, _) => f.write_str(&all.join(", ")),
+        }?;
+        f.write_str(if self.limited {
+            " (and nothing else)"
+        } else {
+            " (seen in its text; nothing holds it to that)"
+        })
+    }
+}
