@@ -22,7 +22,8 @@ pub(super) fn register(engine: &mut Engine) {
         /// lines keep count, and no change of clocks moves it. For round times there is `cron`.
         ///
         /// * `period` (duration): how long; at least `"1s"`
-        /// * `options` (map): those of `on`, and
+        /// * `options` (map):
+        ///   * the options of every trigger
         ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
         /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
         ///
@@ -48,7 +49,8 @@ pub(super) fn register(engine: &mut Engine) {
         /// lists, ranges or steps of hours, minutes or seconds follows the clock.
         ///
         /// * `pattern` (text): minute, hour, day of the month, month and day of the week; seconds may stand before them and a year behind
-        /// * `options` (map): those of `on`, and
+        /// * `options` (map):
+        ///   * the options of every trigger
         ///   * `time_zone` (text): whose clock; that of `[home]` without it
         ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
         /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
@@ -74,7 +76,8 @@ pub(super) fn register(engine: &mut Engine) {
         /// A time that the clock skips comes at the change, and one that it shows twice comes once.
         ///
         /// * `times` (text or list): a time such as `"07:30"`, or several
-        /// * `options` (map): those of `on`, and
+        /// * `options` (map):
+        ///   * the options of every trigger
         ///   * `days` (text or list): the days of the week, such as `["mon", "wed"]`, `"weekdays"` or `"weekends"`; every day without it
         ///   * `time_zone` (text): whose clock; that of `[home]` without it
         ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
@@ -100,7 +103,8 @@ pub(super) fn register(engine: &mut Engine) {
         /// doesn't do it there is no call.
         ///
         /// * `when` (text): `dawn`, `sunrise`, `noon`, `sunset` or `dusk`, alone or with `+` or `-` and a length of time of at most a day
-        /// * `options` (map): those of `on`, and
+        /// * `options` (map):
+        ///   * the options of every trigger
         ///   * `days` (text or list): the days of the week on which the sun does it, such as `"weekdays"`; every day without it
         ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
         /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
@@ -123,7 +127,8 @@ pub(super) fn register(engine: &mut Engine) {
         ///
         /// A save of the file is no start.
         ///
-        /// * `options` (map): those of `on`
+        /// * `options` (map):
+        ///   * the options of every trigger
         /// * `handler` (function): gets `#{ reason }`: `"start"` or `"added"`
         ///
         /// ```rhai
