@@ -142,6 +142,10 @@ fn every_expectation_can_fail() {
     for (body, says) in [
         ("home.expect(\"http.send\");", "nothing: no handler ran"),
         (
+            "home.send(\"gaet.seen\"); home.expect(\"light.off\");",
+            "no handler of gate.rhai wants gaet.seen; it wants gate.*, house.visitor, broken",
+        ),
+        (
             "home.expect(\"http.send\", \"http://x/\");",
             "≠ expected (\"http://x/\"), it was (\"http://gate.lan/open\")",
         ),
