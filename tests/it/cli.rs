@@ -153,6 +153,49 @@ fn check_reports_every_mistake_in_scripts_and_configuration() {
 }
 
 #[test]
+fn check_looks_at_configuration_and_scripts_together() {
+    let settings = "\n[settings.a]\nfamilly = [\"ABC123\"]\n";
+    let house = House::furnish(
+        &(gate_config() + settings),
+        &[
+            (
+                "a.rhai",
+                "let family = setting(\"family\", [\"X\"]);\non(\"gaet.opened\", |event| light::on(\"porch\"));",
+            ),
+            (
+                "b.rhai",
+                "on(\"stripe.**\", |event| ());\non(\"gate.opened\", |event| emit(\"visitor.came\"));\non(\"visitor.*\", |event| ());",
+            ),
+        ],
+    );
+    let warnings = house.json_lines(&["check", "--json"]);
+    let told: Vec<String> = warnings
+        .iter()
+        .map(|one| format!("{}:{} {}", one["path"], one["line"], one["help"]).replace('"', ""))
+        .collect();
+    let has = |words: &str| told.iter().any(|one| one.contains(words));
+    assert!(has("did you mean `family`?"), "{told:?}");
+    assert!(has("a.rhai:2 did you mean \\gate.opened\\?"), "{told:?}");
+    assert!(has("a.rhai:2 add a table [light.porch]"), "{told:?}");
+    assert!(
+        has("b.rhai:1 no webhook has `preset = \\stripe\\`"),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(warnings.iter().all(|one| one["severity"] == "warning"));
+    assert_eq!(house.porchlight(&["check"]).status.code(), Some(0));
+}
+
+#[test]
+fn check_explains_the_webhooks_also_when_there_are_mistakes() {
+    let house = House::furnish(&(gate_config() + "\n[sevrer]\nlisten = 5\n"), &[]);
+    let output = house.porchlight(&["check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("webhook gate: "), "{text}");
+}
+
+#[test]
 fn a_new_script_from_the_template_loads_and_is_never_written_over() {
     let house = House::furnish(&gate_config(), &[]);
     assert!(house.porchlight(&["new", "garage"]).status.success());

@@ -62,7 +62,7 @@ fn editors_get_their_definition_files() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     for name in [
         "__builtin__.d.rhai",
-        "__static__.d.rhai",
+        "__porchlight__.d.rhai",
         "http.d.rhai",
         "light.d.rhai",
     ] {

@@ -324,6 +324,22 @@ sun("sunset - 30m", |tick| {});
 }
 
 #[test]
+fn check_says_when_each_schedule_comes_next() {
+    let script = "cron(\"0 7 29 2 *\", #{ time_zone: \"Asia/Tokyo\" }, |tick| {});\n\nevery(\"10m\", |tick| {});\n";
+    let house = House::furnish(&gate_config(), &[("a.rhai", script)]);
+    let output = house.porchlight(&["check"]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let schedules: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.starts_with("schedule "))
+        .collect();
+    assert_eq!(schedules.len(), 1, "{shown}");
+    let line = "schedule a.rhai:1 cron(\"0 7 29 2 *\"): next ";
+    assert!(schedules[0].starts_with(line), "{shown}");
+    assert!(schedules[0].ends_with("-02-29 07:00:00 JST"), "{shown}");
+}
+
+#[test]
 fn the_example_of_the_page_about_schedules_is_right() {
     let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schedules.md");
     let page = std::fs::read_to_string(page).expect("the page");

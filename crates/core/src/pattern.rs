@@ -75,6 +75,18 @@ impl Pattern {
             |p, part| matches_part(p, part),
         )
     }
+
+    /// Whether there is a type that both match.
+    pub fn overlaps(&self, other: &Pattern) -> bool {
+        let a: Vec<&str> = self.text.split('.').collect();
+        let b: Vec<&str> = other.text.split('.').collect();
+        meet(
+            &a,
+            &b,
+            |part| *part == "**",
+            |a, b| meet(a.as_bytes(), b.as_bytes(), |byte| *byte == b'*', u8::eq),
+        )
+    }
 }
 
 impl std::fmt::Display for Pattern {
@@ -119,6 +131,28 @@ fn wildcard<P, T>(
     pattern[p..].iter().all(any)
 }
 
+/// Whether two rows of items, in which some stand for any number of items, can be the same row.
+/// Costs at most the product of their lengths.
+fn meet<T>(a: &[T], b: &[T], any: impl Fn(&T) -> bool, same: impl Fn(&T, &T) -> bool) -> bool {
+    // From the end: whether what is left of `a` and of `b` can be the same.
+    let mut below = vec![false; b.len() + 1];
+    for i in (0..=a.len()).rev() {
+        let mut row = vec![false; b.len() + 1];
+        for j in (0..=b.len()).rev() {
+            let (x, y) = (a.get(i), b.get(j));
+            row[j] = match (x, y) {
+                (None, None) => true,
+                _ if x.is_some_and(&any) => below[j] || y.is_some() && row[j + 1],
+                _ if y.is_some_and(&any) => row[j + 1] || x.is_some() && below[j],
+                (Some(x), Some(y)) => same(x, y) && below[j + 1],
+                _ => false,
+            };
+        }
+        below = row;
+    }
+    below[0]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +190,40 @@ mod tests {
         for wrong in ["", ".", "a..b", "a.", "a b", "a.**b"] {
             assert!(Pattern::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn patterns_overlap_when_one_type_is_in_both() {
+        let overlap = |a: &str, b: &str| {
+            let parse = |text: &str| Pattern::parse(text).expect("a pattern");
+            let found = parse(a).overlaps(&parse(b));
+            assert_eq!(found, parse(b).overlaps(&parse(a)), "{a} {b}");
+            found
+        };
+        for (a, b) in [
+            ("a.b", "a.b"),
+            ("a.*", "*.b"),
+            ("a.m*", "a.*n"),
+            ("**", "a.b.c"),
+            ("stripe.*.**", "stripe.charge"),
+            ("stripe.*.**", "stripe.charge.failed"),
+            ("**.done", "image.**"),
+            ("a.**.z", "a.z"),
+        ] {
+            assert!(overlap(a, b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("a.b", "a.c"),
+            ("a.*", "a.b.c"),
+            ("a.m*", "a.n*"),
+            ("stripe.**", "github.**"),
+            ("**.done", "image.*.failed"),
+            ("a.*.**", "a"),
+        ] {
+            assert!(!overlap(a, b), "{a} {b}");
+        }
+        let long = format!("{}b", "*a".repeat(100));
+        assert!(overlap(&long, &long));
     }
 
     #[test]

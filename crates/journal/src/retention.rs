@@ -98,8 +98,16 @@ pub(crate) fn slice(
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let limit = if too_big { SIZE_SLICE } else { SLICE };
-    let mut removed = remove_events(&transaction, cutoff, limit)?;
+    let mut removed = 0;
+    if too_big {
+        // The oldest goes first, so that a busy schedule does not push out what came in.
+        let older = oldest_event(&transaction)?.unwrap_or(cutoff);
+        removed += remove_runs_without_event(&transaction, older, limit)?;
+    }
     if removed < limit {
+        removed += remove_events(&transaction, cutoff, limit - removed)?;
+    }
+    if removed == 0 || !too_big && removed < limit {
         removed += remove_runs_without_event(&transaction, cutoff, limit - removed)?;
     }
     if removed > 0 {
@@ -123,10 +131,21 @@ fn used_bytes(connection: &Connection) -> Result<u64> {
 fn anything_before(connection: &Connection, cutoff: i64) -> Result<bool> {
     connection.query_row(
         "SELECT EXISTS(SELECT 1 FROM (SELECT received FROM events ORDER BY id LIMIT 1000) WHERE received < ?1) \
-         OR EXISTS(SELECT 1 FROM runs WHERE event = 0 AND started < ?1)",
+         OR EXISTS(SELECT 1 FROM (SELECT event, started FROM runs ORDER BY id LIMIT 1000) WHERE event = 0 AND started < ?1)",
         [cutoff],
         |row| row.get(0),
     )
+}
+
+/// When the oldest event that is kept arrived.
+fn oldest_event(connection: &Connection) -> Result<Option<i64>> {
+    connection
+        .query_row(
+            "SELECT received FROM events ORDER BY id LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
+        .optional()
 }
 
 /// Removes the oldest events that nothing needs, with their runs, actions and attachments.
@@ -163,14 +182,17 @@ fn remove_events(connection: &Connection, cutoff: i64, limit: usize) -> Result<u
     Ok(removed)
 }
 
-/// Runs of waits that were begun at load belong to no event.
+/// Runs of schedules and of what they left for later belong to no event. There may be very many, so
+/// only the oldest are looked at.
 fn remove_runs_without_event(connection: &Connection, cutoff: i64, limit: usize) -> Result<usize> {
     let runs: Vec<(i64, i64, i64)> = connection
         .prepare_cached(
-            "SELECT id, first_action, actions FROM runs WHERE event = 0 AND started < ?1 \
+            "SELECT id, first_action, actions FROM \
+             (SELECT id, event, started, first_action, actions FROM runs ORDER BY id LIMIT 10000) AS oldest \
+             WHERE event = 0 AND started < ?1 \
              AND NOT EXISTS(SELECT 1 FROM actions WHERE actions.id >= first_action \
-                            AND actions.id < first_action + runs.actions AND status = 0) \
-             LIMIT ?2",
+                            AND actions.id < first_action + oldest.actions AND status = 0) \
+             ORDER BY id LIMIT ?2",
         )?
         .query_map((cutoff, limit as i64), |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))

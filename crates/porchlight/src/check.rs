@@ -1,7 +1,11 @@
 //! `porchlight check`: loads the configuration and all scripts, and reports every mistake at once.
 //!
 //! Nothing is started and nothing is written. For each webhook it says in one line what its proof
-//! covers and what not.
+//! covers and what not, and for each schedule when it comes next.
+
+mod schedules;
+
+mod across;
 
 use crate::config::Config;
 use crate::dispatch::system_clock;
@@ -13,24 +17,27 @@ use porchlight_core::{ActionError, Diagnostic, Severity};
 use porchlight_journal::{Reader, SecretUse};
 use porchlight_script::schedule::{HomePlace, Position};
 use porchlight_script::watch::scan;
-use porchlight_script::{Host, HostConfig, Limits, State};
+use porchlight_script::{Host, HostConfig, Limits, Script, State};
 use porchlight_source::Webhook;
 use std::sync::Arc;
 
 /// Checks the home.
 pub fn check(home: &Home, json: bool) -> Ending {
-    let mut problems = Vec::new();
-    let config = match Config::load(&home.dir) {
-        Ok(config) => {
-            problems.extend(config.warnings.iter().cloned());
-            Some(config)
-        }
-        Err(mistakes) => {
-            problems.extend(mistakes);
-            None
-        }
+    let (config, mut problems) = match Config::look(&home.dir) {
+        Ok((config, problems)) => (Some(config), problems),
+        Err(problems) => (None, problems),
     };
-    let scripts = check_scripts(home, config.as_ref(), &mut problems);
+    let sound = !has_errors(&problems);
+    let loaded = check_scripts(home, config.as_ref(), sound, &mut problems);
+    if let (Some(config), true) = (&config, sound) {
+        problems.extend(across::warnings(home, config, &loaded));
+    }
+    let place = place(config.as_ref(), sound);
+    let now = system_clock()();
+    let live = loaded.live.iter();
+    let schedules = live.flat_map(|script| schedules::lines(script, &place, now));
+    let schedules: Vec<String> = schedules.collect();
+    let scripts = loaded.live.len();
     tell(&problems, json);
     let errors = problems
         .iter()
@@ -46,6 +53,9 @@ pub fn check(home: &Home, json: bool) -> Ending {
                 webhook.describe_dedup(),
                 uses.of(webhook)
             ));
+        }
+        for schedule in schedules {
+            output::line(&schedule);
         }
         output::line(&format!(
             "{scripts} scripts, {} mistakes, {} warnings",
@@ -92,7 +102,13 @@ impl Uses {
     }
 }
 
-/// Stands in for a home whose configuration can't be read, so that `sun` isn't a mistake as well.
+fn has_errors(problems: &[Diagnostic]) -> bool {
+    let mut problems = problems.iter();
+    problems.any(|problem| problem.severity == Severity::Error)
+}
+
+/// Stands in for a home of which the configuration can't say where it is, so that `sun` isn't a
+/// mistake as well.
 fn somewhere() -> HomePlace {
     HomePlace {
         position: Position::new(0.0, 0.0),
@@ -100,16 +116,38 @@ fn somewhere() -> HomePlace {
     }
 }
 
-/// Loads every script the way a start would; with a broken configuration, settings are empty.
-fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagnostic>) -> usize {
+/// What became of the scripts.
+#[derive(Default)]
+struct Loaded {
+    live: Vec<Arc<Script>>,
+    /// The names of those that have mistakes.
+    broken: Vec<String>,
+}
+
+/// Where the home is, or somewhere, where that is not known for certain.
+fn place(config: Option<&Config>, sound: bool) -> HomePlace {
+    match config {
+        Some(config) if sound || config.place.position.is_some() => config.place.clone(),
+        _ => somewhere(),
+    }
+}
+
+/// Loads every script the way a start would. With a broken configuration nothing is said about its
+/// lamps and channels.
+fn check_scripts(
+    home: &Home,
+    config: Option<&Config>,
+    sound: bool,
+    problems: &mut Vec<Diagnostic>,
+) -> Loaded {
     let host = Host::new(HostConfig {
         scripts_dir: home.scripts(),
         settings: config.map_or_else(|| serde_json::json!({}), |config| config.settings.clone()),
-        targets: config.map_or_else(
-            || serde_json::json!({}),
-            |config| config.targets.seen.clone().into(),
-        ),
-        place: config.map_or_else(somewhere, |config| config.place.clone()),
+        targets: match config {
+            Some(config) if sound => config.targets.seen.clone().into(),
+            _ => serde_json::Value::Null,
+        },
+        place: place(config, sound),
         limits: Limits::default(),
         state: State::from(Vec::new()),
         ask: Arc::new(|_, _, _| {
@@ -127,7 +165,7 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
                 "scripts",
                 format!("can't be read: {error}"),
             ));
-            return 0;
+            return Loaded::default();
         }
     };
     // Deeply nested scripts need more stack than the main thread has.
@@ -138,16 +176,20 @@ fn check_scripts(home: &Home, config: Option<&Config>, problems: &mut Vec<Diagno
             let mut library = Library::new(host, Box::new(|_| None));
             let mut problems = tests;
             problems.extend(library.apply(batch).problems);
-            (problems, library.live().count())
+            let loaded = Loaded {
+                live: library.live().cloned().collect(),
+                broken: library.broken().map(str::to_owned).collect(),
+            };
+            (problems, loaded)
         });
     match loaded.map(std::thread::JoinHandle::join) {
-        Ok(Ok((found, count))) => {
+        Ok(Ok((found, loaded))) => {
             problems.extend(found);
-            count
+            loaded
         }
         _ => {
             problems.push(Diagnostic::error_in("scripts", "checking them failed"));
-            0
+            Loaded::default()
         }
     }
 }

@@ -114,6 +114,8 @@ fn first_config() -> Result<String, getrandom::Error> {
     text += "\n# Lights and messages that scripts may speak to by name:\n\
              # [light.porch]\n# driver = \"wled\"\n# url = \"http://wled-porch.lan\"\n\
              #\n# [message.family]\n# service = \"ntfy\"\n# url = \"https://ntfy.sh\"\n# topic = \"our-house\"\n";
+    text += "\n# Where the home is, for schedules by the wall clock and by the sun:\n\
+             # [home]\n# time_zone = \"Europe/Paris\"\n# latitude = 48.86\n# longitude = 2.35\n";
     Ok(text)
 }
 

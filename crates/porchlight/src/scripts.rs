@@ -76,6 +76,11 @@ impl Library {
         self.live.values()
     }
 
+    /// The names of the scripts that have mistakes, whether an earlier version is live or not.
+    pub fn broken(&self) -> impl Iterator<Item = &str> {
+        self.broken.keys().map(String::as_str)
+    }
+
     /// Takes what the watcher saw.
     pub fn apply(&mut self, batch: Batch) -> Report {
         let mut report = Report {

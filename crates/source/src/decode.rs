@@ -163,7 +163,7 @@ fn event(
     Ok(Decoded {
         event: NewEvent {
             source: webhook.name.clone(),
-            kind: kind.unwrap_or_else(|| format!("{}.received", preset.name.replace('-', "_"))),
+            kind: kind.unwrap_or_else(|| preset.kind_without_rule()),
             subject,
             time,
             dedup_key,

@@ -238,6 +238,11 @@ impl Preset {
         self.event.reads_id() || self.body == Body::CloudEvents
     }
 
+    /// The type of an event for which no rule of the preset has one.
+    pub(crate) fn kind_without_rule(&self) -> String {
+        format!("{}.received", self.name.replace('-', "_"))
+    }
+
     pub(crate) fn rules(&self) -> &EventRules {
         &self.event
     }

@@ -235,6 +235,15 @@ impl EventRules {
         self.r#type.iter().find_map(|rule| rule.kind(view, webhook))
     }
 
+    /// Patterns for all types that [`EventRules::kind`] can give; and whether it can give none.
+    pub fn kinds(&self, webhook: &str) -> (Vec<String>, bool) {
+        let rules = self.r#type.iter();
+        let always =
+            |rule: &TypeRule| rule.from.is_none() && rule.when.is_empty() && rule.unless.is_empty();
+        let none = !self.r#type.iter().any(always);
+        (rules.flat_map(|rule| rule.kinds(webhook)).collect(), none)
+    }
+
     /// When it happened, RFC 3339 in UTC.
     pub fn time(&self, view: View<'_>) -> Option<String> {
         self.time.iter().find_map(|rule| {
@@ -288,7 +297,12 @@ impl TypeRule {
         if !self.one_of.is_empty() && !self.one_of.contains(&text) {
             return None;
         }
-        let text = text.strip_prefix(self.strip.as_str()).unwrap_or(&text);
+        self.named(&prefix, &text)
+    }
+
+    /// The type out of a text of the sender.
+    fn named(&self, prefix: &str, text: &str) -> Option<String> {
+        let text = text.strip_prefix(self.strip.as_str()).unwrap_or(text);
         let text = match &self.split {
             Some(split) => text
                 .split(split.as_str())
@@ -300,7 +314,22 @@ impl TypeRule {
         } else {
             naming::part(text)
         };
-        (!name.is_empty()).then(|| prefix + &name)
+        (!name.is_empty()).then(|| format!("{prefix}{name}"))
+    }
+
+    /// Patterns for all types that this rule can give.
+    fn kinds(&self, webhook: &str) -> Vec<String> {
+        let prefix = self.prefix.replace("{webhook}", webhook);
+        if self.from.is_none() {
+            return vec![prefix];
+        }
+        if !self.one_of.is_empty() {
+            let each = self.one_of.iter();
+            return each.filter_map(|text| self.named(&prefix, text)).collect();
+        }
+        // A name with dots is at least one part.
+        let rest = if self.dots { "*.**" } else { "*" };
+        vec![format!("{prefix}{rest}")]
     }
 }
 

@@ -1,7 +1,7 @@
 //! One configured webhook: a name in the address, a preset, secrets, limits.
 
-use crate::Preset;
 use crate::guards::Guards;
+use crate::{Preset, naming};
 use porchlight_core::Secret;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +54,16 @@ impl Webhook {
             topics: Vec::new(),
             url: None,
         }
+    }
+
+    /// Patterns for all types that its events can have.
+    pub fn kinds(&self) -> Vec<String> {
+        let name = naming::part(&self.name);
+        let (mut kinds, none) = self.preset.rules().kinds(&name);
+        if none {
+            kinds.push(self.preset.kind_without_rule());
+        }
+        kinds
     }
 
     /// The address as the sender knows it, with this query: its own, or its path below `base`, which

@@ -255,3 +255,81 @@ async fn a_script_version_goes_when_nothing_can_refer_to_it_any_more() {
     // "old" is what the wait runs; "new" was superseded only when the kept run began.
     assert_eq!(kept, [false, true, true, true]);
 }
+
+#[tokio::test]
+async fn runs_of_schedules_go_when_they_are_old_unless_an_action_is_open() {
+    let home = tempfile::tempdir().unwrap();
+    let clock = Arc::new(AtomicI64::new(0));
+    let journal = open(home.path(), &clock);
+    let finished = Ends {
+        event_finished: true,
+        wait: None,
+    };
+    // Each day a tick, an event with its run, and a tick; the very first tick has an open action.
+    for day in 0..6_u64 {
+        let at = day as i64 * DAY;
+        let tick = |part: i64, actions| run(0, &format!("tick:x:{}", at + part), at, actions, 0);
+        let open_actions = usize::from(day == 0);
+        let ended = Ends::default();
+        journal.commit(tick(0, open_actions), ended).await.unwrap();
+        journal.append(event(at, None), vec![], None).await.unwrap();
+        let of_event = run(day + 1, "0", at, 0, 0);
+        journal.commit(of_event, finished).await.unwrap();
+        journal.commit(tick(1, 0), ended).await.unwrap();
+    }
+    journal.close().await;
+    let left = || {
+        let reader = Reader::open(home.path()).unwrap();
+        let runs = reader.runs(&Default::default()).unwrap();
+        let days = |event| {
+            let runs = runs
+                .iter()
+                .rev()
+                .filter(move |run| (run.event == 0) != event);
+            runs.map(|run| run.started.0 / DAY).collect::<Vec<_>>()
+        };
+        (days(false), days(true))
+    };
+    prune(home.path(), A_DAY, 3 * DAY + 1);
+    assert_eq!(left(), (vec![0, 3, 3, 4, 4, 5, 5], vec![3, 4, 5]));
+}
+
+#[tokio::test]
+async fn where_there_is_too_much_a_busy_schedule_pushes_out_its_own_past_first() {
+    let home = tempfile::tempdir().unwrap();
+    let clock = Arc::new(AtomicI64::new(0));
+    let journal = open(home.path(), &clock);
+    let ticks = SIZE_SLICE as i64 + 10;
+    for number in 0..ticks {
+        let tick = run(0, &format!("tick:x:{number}"), number, 0, 0);
+        journal.commit(tick, Ends::default()).await.unwrap();
+    }
+    for number in 1..4 {
+        let received = event(ticks, None);
+        journal.append(received, vec![], None).await.unwrap();
+        journal.finish(number);
+    }
+    let young = run(0, "tick:x:young", 2 * ticks, 0, 0);
+    journal.commit(young, Ends::default()).await.unwrap();
+    journal.close().await;
+    let mut connection = schema::open_writer(&home.path().join(FILE_NAME), None).unwrap();
+    let too_small = Retention {
+        max_age: None,
+        max_bytes: Some(1),
+    };
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        let counters = Counters {
+            event: 1000,
+            run: 1000,
+            action: 1000,
+        };
+        slice(&mut connection, too_small, counters, Timestamp(DAY)).unwrap();
+        let reader = Reader::open(home.path()).unwrap();
+        left.push((
+            reader.runs(&Default::default()).unwrap().len(),
+            ids(&reader).len(),
+        ));
+    }
+    assert_eq!(left, [(11, 3), (1, 0), (0, 0)]);
+}

@@ -14,6 +14,7 @@ pub mod scripts;
 mod secret;
 mod server;
 pub mod targets;
+pub mod unasked;
 mod values;
 mod webhooks;
 
@@ -96,13 +97,18 @@ impl Config {
     /// # Errors
     /// Every mistake in it, in the order of the lines; or that it can't be read at all.
     pub fn load(home: &Path) -> Result<Self, Vec<Diagnostic>> {
-        let path = home.join(FILE);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let problem = Diagnostic::error_in(FILE, format!("can't be read: {error}"));
-            vec![problem.with_help("`porchlight run` makes one in a folder that has none")]
-        })?;
         let env = |name: &str| std::env::var(name).ok();
-        Self::parse(&text, home, &env)
+        Self::parse(&text(home)?, home, &env)
+    }
+
+    /// Reads what there is in spite of mistakes, for those who only look: what a mistake is about
+    /// is left out. With the mistakes and warnings, in the order of the lines.
+    ///
+    /// # Errors
+    /// That it can't be read at all.
+    pub fn look(home: &Path) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let env = |name: &str| std::env::var(name).ok();
+        Ok(Self::read(&text(home)?, home, &env))
     }
 
     /// Reads a configuration text; `home` is where secret files are, `env` looks up variables.
@@ -114,6 +120,24 @@ impl Config {
         home: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<Diagnostic>> {
+        let (config, problems) = Self::read(text, home, env);
+        if problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+        {
+            return Err(problems);
+        }
+        Ok(Self {
+            warnings: problems,
+            ..config
+        })
+    }
+
+    fn read(
+        text: &str,
+        home: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> (Self, Vec<Diagnostic>) {
         let source = Source::new(FILE, text);
         let table = source.parse();
         let root = Section::root(&source, &table);
@@ -143,23 +167,21 @@ impl Config {
             warnings: Vec::new(),
         };
         root.finish();
-        let problems = source.into_problems();
-        if problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
-        {
-            return Err(problems);
-        }
-        Ok(Self {
-            warnings: problems,
-            ..config
-        })
+        (config, source.into_problems())
     }
 
     /// The secret that a reference such as `light.porch.key` stands for.
     pub fn secret(&self, reference: &str) -> Option<Secret> {
         self.targets.secrets.get(reference).cloned()
     }
+}
+
+/// The text of the file.
+fn text(home: &Path) -> Result<String, Vec<Diagnostic>> {
+    std::fs::read_to_string(home.join(FILE)).map_err(|error| {
+        let problem = Diagnostic::error_in(FILE, format!("can't be read: {error}"));
+        vec![problem.with_help("`porchlight run` makes one in a folder that has none")]
+    })
 }
 
 fn read_journal(root: &Section<'_>) -> JournalConfig {

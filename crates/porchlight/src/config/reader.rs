@@ -190,6 +190,12 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// The keys that stand in it, known or not.
+    pub fn keys(&self) -> Vec<&'a str> {
+        let keys = self.table.iter();
+        keys.map(|(name, _)| name.get_ref().as_ref()).collect()
+    }
+
     /// Where the key itself stands.
     pub fn key_span(&self, key: &str) -> Option<Range<usize>> {
         self.table

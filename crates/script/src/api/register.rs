@@ -48,12 +48,12 @@ pub(super) fn register(engine: &mut Engine) {
         /// It stands at the top level of a file; `gate.rhai` reads `[settings.gate]`.
         ///
         /// * `name` (text): its key in the table
-        /// * `default` (any): what it is when the configuration says nothing; what the configuration says must be of the same kind
+        /// * `fallback` (any): what it is when the configuration says nothing; what the configuration says must be of the same kind
         /// * `help` (text): what it is for
         ///
         /// Gives (any): the value
         ///
-        /// Fails in a handler, or when the default is no plain value.
+        /// Fails in a handler, or when the fallback is no plain value.
         ///
         /// ```rhai
         /// let family = setting("family", ["ABC123"], "Plates that open the gate");
@@ -65,9 +65,9 @@ pub(super) fn register(engine: &mut Engine) {
         /// });
         /// ```
         "setting",
-        [context] (name: &str, default: Dynamic) => setting(context, name, default, ""),
-        [context] (name: &str, default: Dynamic, help: &str) => {
-            setting(context, name, default, help)
+        [context] (name: &str, fallback: Dynamic) => setting(context, name, fallback, ""),
+        [context] (name: &str, fallback: Dynamic, help: &str) => {
+            setting(context, name, fallback, help)
         },
     }
     function! {

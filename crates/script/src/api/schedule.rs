@@ -4,14 +4,16 @@
 //! [`crate::schedule`]. What a schedule is known by is its text, so that options and other lines
 //! can be edited without losing count.
 
+mod own;
+
 use super::trigger::{self, Wish, at_top_level, note};
-use super::{Fallible, function, take};
+use super::{Fallible, function};
 use crate::current;
-use crate::schedule::{Days, GapPolicy, Mistake, Schedule, time_zone};
+use crate::schedule::{Days, Mistake, Schedule};
 use crate::script::{Timed, Trigger};
 use jiff::tz::TimeZone;
-use porchlight_core::diagnostic::nearest;
-use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
+use own::{Own, has_nothing_of_events, texts};
+use rhai::{Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
 
 pub(super) fn register(engine: &mut Engine) {
     function! {
@@ -22,10 +24,12 @@ pub(super) fn register(engine: &mut Engine) {
         /// lines keep count, and no change of clocks moves it. For round times there is `cron`.
         ///
         /// * `period` (duration): how long; at least `"1s"`
-        /// * `options` (map):
+        /// * `options` (map): on which of them, and how
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: "skip", "once" or "all"; "skip" when nothing is said
         ///   * the options of every trigger
-        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
-        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ scheduled, late_by, schedule }`; `scheduled` is when it fell due, `late_by` how much later it is
+        ///
+        /// Fails when the period is none or shorter than a second, an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// every("10m", |tick| {
@@ -49,11 +53,13 @@ pub(super) fn register(engine: &mut Engine) {
         /// lists, ranges or steps of hours, minutes or seconds follows the clock.
         ///
         /// * `pattern` (text): minute, hour, day of the month, month and day of the week; seconds may stand before them and a year behind
-        /// * `options` (map):
-        ///   * the options of every trigger
+        /// * `options` (map): on which of them, and how
         ///   * `time_zone` (text): whose clock; that of `[home]` without it
-        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
-        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: "skip", "once" or "all"; "skip" when nothing is said
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ scheduled, late_by, schedule }`; `scheduled` is when it fell due, `late_by` how much later it is
+        ///
+        /// Fails when the pattern is none or never comes, an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// cron("0 7 * * MON-FRI", |tick| light::on("porch"));
@@ -76,12 +82,14 @@ pub(super) fn register(engine: &mut Engine) {
         /// A time that the clock skips comes at the change, and one that it shows twice comes once.
         ///
         /// * `times` (text or list): a time such as `"07:30"`, or several
-        /// * `options` (map):
-        ///   * the options of every trigger
+        /// * `options` (map): on which of them, and how
         ///   * `days` (text or list): the days of the week, such as `["mon", "wed"]`, `"weekdays"` or `"weekends"`; every day without it
         ///   * `time_zone` (text): whose clock; that of `[home]` without it
-        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
-        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: "skip", "once" or "all"; "skip" when nothing is said
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ scheduled, late_by, schedule }`; `scheduled` is when it fell due, `late_by` how much later it is
+        ///
+        /// Fails when a time is none, an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// daily("22:30", |tick| light::off("porch"));
@@ -103,11 +111,13 @@ pub(super) fn register(engine: &mut Engine) {
         /// doesn't do it there is no call.
         ///
         /// * `when` (text): `dawn`, `sunrise`, `noon`, `sunset` or `dusk`, alone or with `+` or `-` and a length of time of at most a day
-        /// * `options` (map):
-        ///   * the options of every trigger
+        /// * `options` (map): on which of them, and how
         ///   * `days` (text or list): the days of the week on which the sun does it, such as `"weekdays"`; every day without it
-        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: `"skip"` (without it), `"once"` or `"all"`
-        /// * `handler` (function): gets the tick: `#{ scheduled, late_by, schedule }`
+        ///   * `on_gap` (text): what happens to calls that fell due while Porchlight was down: "skip", "once" or "all"; "skip" when nothing is said
+        ///   * the options of every trigger
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ scheduled, late_by, schedule }`; `scheduled` is when it fell due, `late_by` how much later it is
+        ///
+        /// Fails when the sun does no such thing, `[home]` doesn't say where it is, an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// sun("sunset - 30m", |tick| light::on("porch"));
@@ -127,9 +137,11 @@ pub(super) fn register(engine: &mut Engine) {
         ///
         /// A save of the file is no start.
         ///
-        /// * `options` (map):
+        /// * `options` (map): how it runs
         ///   * the options of every trigger
-        /// * `handler` (function): gets `#{ reason }`: `"start"` or `"added"`
+        /// * `handler` (function): what to do, with a map as its parameter or without one: `#{ reason }`, "start" or "added"
+        ///
+        /// Fails when an option is unknown, or in a handler.
         ///
         /// ```rhai
         /// on_start(|start| {
@@ -207,7 +219,8 @@ fn schedule(
         note(context, message, &format!("write `{}`", rule.example));
         return Ok(());
     };
-    let own = Own::read(context, rule, &mut options);
+    let fits = has_nothing_of_events(context, rule.name, &options);
+    let own = Own::read(context, rule, &mut options).filter(|_| fits);
     let plain: Vec<&str> = texts.iter().map(ImmutableString::as_str).collect();
     let made = own.and_then(|own| {
         let made = (rule.make)(&plain, own.days, own.zone);
@@ -246,6 +259,9 @@ fn schedule(
 
 fn on_start(context: &NativeCallContext, options: Map, function: FnPtr) -> Fallible<()> {
     at_top_level("on_start")?;
+    if !has_nothing_of_events(context, "on_start", &options) {
+        return Ok(());
+    }
     let wish = Wish {
         of: "on_start",
         title: "on_start()".to_owned(),
@@ -259,15 +275,6 @@ fn on_start(context: &NativeCallContext, options: Map, function: FnPtr) -> Falli
     };
     trigger::register(context, wish);
     Ok(())
-}
-
-/// A text, or a list of texts.
-fn texts(value: &Dynamic) -> Option<Vec<ImmutableString>> {
-    let text = |value: &Dynamic| Some(value.read_lock::<ImmutableString>()?.clone());
-    if let Some(text) = text(value) {
-        return Some(vec![text]);
-    }
-    value.read_lock::<Array>()?.iter().map(text).collect()
 }
 
 /// Says so when the sun does not rise or set there on some days.
@@ -290,70 +297,4 @@ fn knows_position() -> bool {
     let known =
         |loading: &mut current::Loading| loading.pinned || loading.config.place.position.is_some();
     current::loading(known).unwrap_or(false)
-}
-
-/// The options that only schedules have.
-struct Own {
-    days: Days,
-    zone: Option<TimeZone>,
-    on_gap: GapPolicy,
-}
-
-impl Own {
-    /// Takes them out of the map; `None` when something was wrong, which is noted then.
-    fn read(context: &NativeCallContext, rule: &Rule, options: &mut Map) -> Option<Self> {
-        let mut own = Self {
-            days: Days::default(),
-            zone: None,
-            on_gap: GapPolicy::default(),
-        };
-        let mut fine = true;
-        for name in rule.options {
-            let Some(value) = take(options, name) else {
-                continue;
-            };
-            if let Err(wrong) = own.set(name, &value) {
-                note(context, wrong.message, &wrong.help);
-                fine = false;
-            }
-        }
-        fine.then_some(own)
-    }
-
-    fn set(&mut self, name: &str, value: &Dynamic) -> Result<(), Mistake> {
-        match name {
-            "days" => self.days = days(value)?,
-            "time_zone" => self.zone = Some(zone(value)?),
-            _ => self.on_gap = policy(value)?,
-        }
-        Ok(())
-    }
-}
-
-fn days(value: &Dynamic) -> Result<Days, Mistake> {
-    let texts = texts(value).ok_or_else(|| Mistake {
-        message: format!("`days` is a list of days, not {value}"),
-        help: "write `days: [\"mon\", \"tue\"]` or `days: \"weekdays\"`".to_owned(),
-    })?;
-    let names: Vec<&str> = texts.iter().map(ImmutableString::as_str).collect();
-    Days::parse(&names)
-}
-
-fn zone(value: &Dynamic) -> Result<TimeZone, Mistake> {
-    let name = value.to_string();
-    time_zone(&name).map_err(|unknown| Mistake {
-        message: format!("there is no time zone {name:?}"),
-        help: unknown.help,
-    })
-}
-
-fn policy(value: &Dynamic) -> Result<GapPolicy, Mistake> {
-    let word = value.to_string();
-    GapPolicy::parse(&word).ok_or_else(|| Mistake {
-        message: format!("`on_gap` is {word:?}, which it cannot be"),
-        help: match nearest(&word, GapPolicy::WORDS) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("it is one of {}", GapPolicy::WORDS.join(", ")),
-        },
-    })
 }

@@ -20,7 +20,7 @@ pub(super) fn module() -> Module {
         /// Gives a value that an earlier run kept; a run sees its own changes at once.
         ///
         /// * `key` (text): its name, which all scripts share: `gate.open` rather than `open`
-        /// * `default` (any): what to give when nothing was kept; `()` when nothing is said
+        /// * `fallback` (any): what to give when nothing was kept; `()` when nothing is said
         ///
         /// Gives (any): the value
         ///
@@ -33,7 +33,7 @@ pub(super) fn module() -> Module {
         /// ```
         "get",
         (key: &str) => get(key, Dynamic::UNIT),
-        (key: &str, default: Dynamic) => get(key, default),
+        (key: &str, fallback: Dynamic) => get(key, fallback),
     }
     function! {
         module,

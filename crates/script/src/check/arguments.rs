@@ -5,8 +5,9 @@
 //! functions do, so it is an error; for libraries they are what an author wrote, so it is a warning.
 
 use super::{Check, call_of, closures};
+use crate::api::TRIGGERS;
 use crate::explain;
-use crate::reference::{Parameter, is_kind, is_trigger, kind};
+use crate::reference::{Parameter, is_kind, kind};
 use porchlight_core::Diagnostic;
 use porchlight_core::diagnostic::nearest;
 use porchlight_core::units::parse_duration;
@@ -91,7 +92,8 @@ pub(super) fn rule(check: &Check, nodes: &[ASTNode], found: &mut Vec<Diagnostic>
 fn is_told_already(check: &Check, call: &FnCallExpr, at: Position) -> bool {
     let line = explain::place(check.file.path, at).line;
     let mut noted = check.file.noted.iter();
-    is_trigger(&call.name) && noted.any(|one| one.path == check.file.path && one.line == line)
+    TRIGGERS.contains(&call.name.as_str())
+        && noted.any(|one| one.path == check.file.path && one.line == line)
 }
 
 fn judge(

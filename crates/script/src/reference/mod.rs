@@ -25,7 +25,6 @@ pub(crate) use event::event_properties;
 pub use event::{Properties, Property};
 pub use find::Found;
 pub use kind::is_kind;
-pub(crate) use pages::is_trigger;
 
 use crate::{api, stdlib};
 use rhai::{AST, Engine, FnAccess};

@@ -4,6 +4,7 @@
 //! over a few pages by what it is for; a name that no row has is on `globals`.
 
 use super::event::{self, Properties};
+use crate::api::TRIGGERS;
 
 struct Row {
     page: &'static str,
@@ -16,17 +17,7 @@ const ROWS: &[Row] = &[
         page: "triggers",
         about: "What begins a run. These stand at the top level of a file, which runs when the file is \
                 loaded; telling and asking are errors there.",
-        names: &[
-            "on",
-            "on_silence",
-            "on_state",
-            "on_start",
-            "every",
-            "cron",
-            "daily",
-            "sun",
-            "setting",
-        ],
+        names: &["setting"],
     },
     Row {
         page: "waits",
@@ -87,6 +78,9 @@ pub(super) fn of<'a>(module: &'a str, name: &str, first: Option<&str>) -> &'a st
     if matches!(first, Some("Event" | "Attachment")) {
         return "event";
     }
+    if TRIGGERS.contains(&name) {
+        return "triggers";
+    }
     let row = ROWS.iter().find(|row| row.names.contains(&name));
     row.map_or("globals", |row| row.page)
 }
@@ -98,12 +92,6 @@ pub(super) fn about(page: &str) -> &'static str {
 
 pub(super) fn properties(page: &str) -> &'static [Properties] {
     if page == "event" { event::ALL } else { &[] }
-}
-
-/// Whether a function of this name begins runs, at the top level of a file.
-pub(crate) fn is_trigger(name: &str) -> bool {
-    let mut rows = ROWS.iter();
-    rows.any(|row| row.page == "triggers" && row.names.contains(&name))
 }
 
 /// Where a page stands among the others: first what is in scope, then the modules.

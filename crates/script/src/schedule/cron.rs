@@ -43,6 +43,11 @@ impl Cron {
         Ok(cron)
     }
 
+    /// Its own zone, where it has one.
+    pub(super) fn zone(&self) -> Option<&TimeZone> {
+        self.zone.as_ref()
+    }
+
     pub(super) fn next_after(&self, after: Timestamp, place: &HomePlace) -> Option<Timestamp> {
         // croner thinks in whole seconds; a fraction must not be carried on into its answer.
         let second = Timestamp(after.0.saturating_sub(after.0.rem_euclid(1000)));

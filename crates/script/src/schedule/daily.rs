@@ -43,6 +43,11 @@ impl Daily {
         })
     }
 
+    /// Its own zone, where it has one.
+    pub(super) fn zone(&self) -> Option<&TimeZone> {
+        self.zone.as_ref()
+    }
+
     pub(super) fn next_after(&self, after: Timestamp, place: &HomePlace) -> Option<Timestamp> {
         let zone = self.zone.as_ref().unwrap_or(&place.time_zone);
         let shown = zone.to_datetime(wall::instant(after)?);

@@ -71,7 +71,7 @@ impl Schedule {
     }
 
     /// The newest, found by looking back over longer and longer times.
-    fn newest(
+    pub(super) fn newest(
         &self,
         after: Timestamp,
         until: Timestamp,

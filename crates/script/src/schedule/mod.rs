@@ -148,6 +148,23 @@ impl Schedule {
             .take_while(move |due| *due <= until)
     }
 
+    /// A moment as the wall clock that counts shows it: `Tue 2026-11-24 07:00:00 CET`.
+    pub fn shown(&self, moment: Timestamp, place: &HomePlace) -> String {
+        let zone = match self {
+            Self::Cron(cron) => cron.zone(),
+            Self::Daily(daily) => daily.zone(),
+            Self::Every(_) | Self::Sun(_) => None,
+        };
+        let zone = zone.unwrap_or(&place.time_zone);
+        match wall::instant(moment) {
+            Some(instant) => instant
+                .to_zoned(zone.clone())
+                .strftime("%a %Y-%m-%d %H:%M:%S %Z")
+                .to_string(),
+            None => moment.to_rfc3339(),
+        }
+    }
+
     /// Whether it counts elapsed time, and not what a wall clock shows.
     pub fn is_elapsed(&self) -> bool {
         matches!(self, Self::Every(_))

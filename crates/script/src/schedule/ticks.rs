@@ -131,8 +131,16 @@ impl Ticks {
             if self.index.contains_key(&wanted.key) {
                 continue;
             }
-            let entry = match known.remove(&wanted.key) {
-                Some(entry) => Entry { wanted, ..entry },
+            let mut entry = match known.remove(&wanted.key) {
+                // Most reloads change nothing here, and a look at the calendar is not free.
+                Some(entry) if entry.wanted.schedule == wanted.schedule => {
+                    Entry { wanted, ..entry }
+                }
+                Some(entry) => Entry {
+                    wanted,
+                    next: None,
+                    ..entry
+                },
                 None => Entry {
                     last: kept.get(&wanted.key).copied().unwrap_or(now),
                     wanted,
@@ -140,12 +148,17 @@ impl Ticks {
                     under_way: 0,
                 },
             };
-            self.index
-                .insert(entry.wanted.key.clone(), self.entries.len());
+            if entry.mind_a_clock_set_back(now) {
+                entry.next = None;
+            }
+            let index = self.entries.len();
+            self.index.insert(entry.wanted.key.clone(), index);
+            let next = entry.next;
             self.entries.push(entry);
-            let index = self.entries.len() - 1;
-            self.entries[index].mind_a_clock_set_back(now);
-            self.set_next(index);
+            match next {
+                Some(next) => _ = self.next.insert((next, index)),
+                None => self.set_next(index),
+            }
         }
         let rows = self.entries.iter();
         rows.map(|entry| (entry.wanted.key.clone(), entry.last))
@@ -177,6 +190,7 @@ impl Ticks {
             let entry = &mut self.entries[index];
             entry.next = None;
             let ticks = entry.take(now, &self.place);
+            debug_assert!(!ticks.is_empty(), "what is due is taken");
             entry.under_way += ticks.len();
             due.extend(ticks);
             self.set_next(index);
@@ -226,13 +240,16 @@ impl Ticks {
 }
 
 impl Entry {
-    fn mind_a_clock_set_back(&mut self, now: Timestamp) {
+    /// Begins anew where the last tick lies in a future that never was; true when it did.
+    fn mind_a_clock_set_back(&mut self, now: Timestamp) -> bool {
         let ahead = self.last.since(now);
         let elapsed = self.wanted.schedule.is_elapsed();
         let was_wrong = ahead > FAR_AHEAD && now >= CLOCKS_ARE_SET;
-        if was_wrong || elapsed && !ahead.is_zero() {
+        let anew = was_wrong || elapsed && !ahead.is_zero();
+        if anew {
             self.last = now;
         }
+        anew
     }
 
     fn tick(&self, scheduled: Timestamp, now: Timestamp, kind: TickKind) -> Tick {

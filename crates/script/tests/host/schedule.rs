@@ -183,6 +183,7 @@ every("1m", #{ on_gap: "al" }, |t| {});
 sun("sunrise", |t| {});
 every("1m", |a, b| {});
 on("gate.*", |event| every("1m", |t| {}));
+every("1m", #{ where: #{ "data.x": 1 }, key: "data.y" }, |t| {});
 "#;
     let found: Vec<(u32, String)> = mistakes(&[], source)
         .into_iter()
@@ -200,6 +201,8 @@ on("gate.*", |event| every("1m", |t| {}));
         (10, "there is no time zone \"Mars/Base\""),
         (11, "did you mean \"all\"?"),
         (12, "add to porchlight.toml"),
+        (15, "`where` looks at an event, and `every` has none"),
+        (15, "`key` names a field of an event"),
         (
             13,
             "needs a function of its file with one parameter, the tick",

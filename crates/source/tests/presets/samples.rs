@@ -1,7 +1,7 @@
 //! The samples: signed as the sender would, they pass; without the proof they don't.
 
 use super::{file, for_all, secrets};
-use porchlight_core::Timestamp;
+use porchlight_core::{Pattern, Timestamp};
 use porchlight_source::{Decoded, DedupPolicy, Preset, Webhook, decode, sample};
 use porchlight_verify::{Delivery, sign_delivery, verify};
 
@@ -85,6 +85,23 @@ fn every_sample_is_genuine_and_read_as_its_file_says() {
         let subjects = table.get("event").and_then(|event| event.get("subject"));
         if subjects.is_some() && event.subject.is_none() {
             return Err("its subject is not found".into());
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_type_of_every_sample_is_one_that_its_webhook_can_have() {
+    for_all(|preset| {
+        let event = received(preset, unproved(preset, NOW, FIRST), FIRST, NOW)?.event;
+        let kinds = Webhook::new("porch", preset.clone(), Vec::new()).kinds();
+        let matches =
+            |kind: &String| Pattern::parse(kind).is_ok_and(|one| one.matches(&event.kind));
+        if kinds.is_empty() || kinds.iter().any(|kind| kind.starts_with('*')) {
+            return Err(format!("it could be anything: {kinds:?}"));
+        }
+        if !kinds.iter().any(matches) {
+            return Err(format!("{} is none of {kinds:?}", event.kind));
         }
         Ok(())
     });

@@ -130,3 +130,40 @@ fn a_fixed_time_comes_once_on_each_day_of_three_years_wherever_the_home_is() {
         }
     }
 }
+
+#[test]
+fn what_was_missed_is_what_one_finds_by_walking() {
+    let place = HomePlace {
+        position: Position::new(45.0, 9.0),
+        ..zoned("Europe/Paris")
+    };
+    let schedules = [
+        Schedule::every("7m").expect("one"),
+        Schedule::every("1h 1s").expect("one"),
+        cron("*/20 * * * *"),
+        cron("30 2 * * *"),
+        daily(&["02:30", "19:00"]),
+        sun("sunset - 30m"),
+    ];
+    for (number, from) in moments(&place, 7).into_iter().enumerate() {
+        let schedule = &schedules[number % schedules.len()];
+        let until = Timestamp(from.0 + 3_600_000 * (number as i64 % 97));
+        let walked: Vec<Timestamp> = schedule.due(from, until, &place).collect();
+        for keep in [1, 3, 1000] {
+            let told = format!("{schedule:?} after {}", shown(from, &place));
+            let kept = walked[walked.len().saturating_sub(keep)..].to_vec();
+            let Some(missed) = schedule.missed(from, until, &place, keep) else {
+                assert!(walked.is_empty(), "{told}");
+                continue;
+            };
+            assert_eq!(missed.count, walked.len() as u64, "{told}");
+            assert_eq!(Some(&missed.first), walked.first(), "{told}");
+            assert_eq!(Some(&missed.last()), walked.last(), "{told}");
+            assert_eq!(Vec::from(missed.newest), kept, "{told}");
+            if !schedule.is_elapsed() {
+                let looked_back = schedule.newest(from, until, &place, keep);
+                assert_eq!(Vec::from(looked_back), kept, "{told}");
+            }
+        }
+    }
+}

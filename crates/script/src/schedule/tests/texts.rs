@@ -193,3 +193,16 @@ fn the_ends_of_time_are_no_panic() {
         }
     }
 }
+
+#[test]
+fn a_moment_is_shown_as_the_clock_shows_it_that_counts() {
+    let place = zoned("Europe/Paris");
+    let moment = at("2026-11-24T06:00:00Z");
+    assert_eq!(
+        daily(&["07:00"]).shown(moment, &place),
+        "Tue 2026-11-24 07:00:00 CET"
+    );
+    let tokyo = time_zone("Asia/Tokyo").ok();
+    let abroad = Schedule::cron("0 15 * * *", tokyo).expect("a schedule");
+    assert_eq!(abroad.shown(moment, &place), "Tue 2026-11-24 15:00:00 JST");
+}

@@ -171,6 +171,27 @@ fn an_edit_while_a_tick_is_under_way_waits_for_it() {
     assert_eq!(ticks.next(), Some(Timestamp(20 * MINUTE)));
 }
 
+#[test]
+fn a_reload_forgets_no_tick_and_takes_the_new_rule_of_one_that_changed() {
+    let mut ticks = Ticks::default();
+    let wanted = || vec![every("7m", GapPolicy::Skip), every("10m", GapPolicy::Skip)];
+    ticks.set(wanted(), Timestamp(0));
+    let mut turned = wanted();
+    turned.reverse();
+    ticks.set(turned, Timestamp(5 * MINUTE));
+    assert_eq!(take(&mut ticks, 7 * MINUTE), ["run 7 +0"]);
+    assert_eq!(take(&mut ticks, 10 * MINUTE), ["run 10 +0"]);
+    // The same text in another time zone, say.
+    let mut changed = wanted();
+    changed[0].schedule = Schedule::every("8m").expect("a schedule");
+    ticks.set(changed, Timestamp(11 * MINUTE));
+    assert_eq!(ticks.next(), Some(Timestamp(15 * MINUTE)));
+    assert_eq!(
+        take(&mut ticks, 20 * MINUTE),
+        ["skip 1: 15..15", "run 20 +0"]
+    );
+}
+
 fn daily() -> Scheduled {
     Scheduled {
         key: key("daily"),
