@@ -161,8 +161,11 @@ fn connectit_writes_the_transcript_into_a_file_and_calls_the_api() {
 
 #[test]
 fn every_example_home_passes_its_own_check() {
-    for name in ["xprotect", "rhombus", "platerecognizer", "connectit"] {
-        let home = folder(name);
+    let homes = std::fs::read_dir(folder("")).expect("the examples");
+    let homes: Vec<PathBuf> = homes.flatten().map(|entry| entry.path()).collect();
+    assert!(homes.len() >= 14, "only {} examples", homes.len());
+    for home in homes {
+        let name = home.display();
         let output = std::process::Command::new(super::house::PROGRAM)
             .arg("check")
             .arg("--home")

@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod crash;
 mod disk;
+mod docs;
 mod examples;
 mod fake;
 mod flood;

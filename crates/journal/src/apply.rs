@@ -9,7 +9,7 @@ use crate::queue::Op;
 use crate::rows::{EventRow, get_id, to_json};
 use crate::{
     Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schedules, schema,
-    silences, waits,
+    silences, state_edits, state_history, waits,
 };
 use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId};
 use rusqlite::{Connection, OptionalExtension, Result};
@@ -149,8 +149,9 @@ impl Batch<'_> {
         };
         self.insert_run(&ids, prepared)?;
         self.insert_actions(&ids, prepared)?;
+        let at = prepared.run.started;
         for write in &prepared.run.state {
-            self.write_state(write)?;
+            self.write_state(write, at, run)?;
         }
         self.end(prepared)?;
         Ok(prepared.committed(&ids))
@@ -267,27 +268,32 @@ impl Batch<'_> {
         Ok(ids)
     }
 
-    fn write_state(&self, write: &StateWrite) -> Result<()> {
+    fn write_state(&self, write: &StateWrite, at: Timestamp, run: u64) -> Result<()> {
         let before: Option<String> = self
             .connection
             .prepare_cached("SELECT value FROM state WHERE key = ?1")?
             .query_row([&write.key], |row| row.get(0))
             .optional()?;
-        let before = before.and_then(|text| serde_json::from_str(&text).ok());
-        match write.op.apply(before.as_ref()) {
-            Some(value) => self
+        let was = before.and_then(|text| serde_json::from_str(&text).ok());
+        let is = write.op.apply(was.as_ref());
+        if was == is {
+            return Ok(());
+        }
+        let text = is.map(|value| value.to_string());
+        match &text {
+            Some(text) => self
                 .connection
                 .prepare_cached(
                     "INSERT INTO state(key, value) VALUES(?1, ?2) \
                      ON CONFLICT(key) DO UPDATE SET value = ?2",
                 )?
-                .execute((&write.key, value.to_string()))?,
+                .execute((&write.key, text))?,
             None => self
                 .connection
                 .prepare_cached("DELETE FROM state WHERE key = ?1")?
                 .execute([&write.key])?,
         };
-        Ok(())
+        state_history::note(self.connection, (&write.key, text.as_deref()), at, run)
     }
 
     fn end(&self, prepared: &Prepared) -> Result<()> {
@@ -299,6 +305,9 @@ impl Batch<'_> {
         }
         if let Some(schedule) = &prepared.schedule {
             schedules::dealt_with(self.connection, schedule)?;
+        }
+        if let Some(edit) = prepared.edit {
+            state_edits::taken(self.connection, edit)?;
         }
         if prepared.ends.event_finished {
             self.finish(prepared.run.event)?;

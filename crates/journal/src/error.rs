@@ -67,6 +67,14 @@ impl Unavailable {
         }
     }
 
+    pub(crate) fn behind() -> Self {
+        Self {
+            reason: Reason::Failing,
+            retry_after: Duration::from_secs(1),
+            message: "an earlier run of its script is not stored yet".to_owned(),
+        }
+    }
+
     pub(crate) fn closed() -> Self {
         Self {
             reason: Reason::Closed,

@@ -14,6 +14,7 @@ use crate::reader::Reader;
 use crate::rows::EventRow;
 use crate::schedules::ScheduleRow;
 use crate::silences::Silence;
+use crate::turn::Turn;
 use crate::{FILE_NAME, salvage, schema, writer};
 use porchlight_core::{ActionId, EventId, NewEvent, Run, Settlement, Timestamp, WaitId};
 use rusqlite::Connection;
@@ -29,6 +30,9 @@ pub struct Options {
     pub max_queue: usize,
     /// What is removed, and when.
     pub retention: Retention,
+    /// How long the earlier values of the state are kept; `None` keeps them until there are too
+    /// many of a key ([`crate::MOST_PER_KEY`]).
+    pub keep_state: Option<Duration>,
     /// How long a batch waits for company; zero by default. On a slow memory card a few
     /// milliseconds save flushes, at the price of that much latency.
     pub linger: Duration,
@@ -55,6 +59,7 @@ impl Default for Options {
         Self {
             max_queue: 4096,
             retention: Retention::default(),
+            keep_state: Some(Duration::from_secs(30 * 86_400)),
             linger: Duration::ZERO,
             max_pages: None,
             clock: Arc::new(|| Timestamp::from_system_time(std::time::SystemTime::now())),
@@ -70,6 +75,21 @@ impl Default for Retention {
             max_bytes: Some(1 << 30),
         }
     }
+}
+
+/// What is stored together with a run.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// What ends with it.
+    pub ends: Ends,
+    /// The silence that it was told of; marked as reported.
+    pub silence: Option<Silence>,
+    /// How far its schedule has come.
+    pub schedule: Option<ScheduleRow>,
+    /// The value set by hand that it takes over.
+    pub edit: Option<u64>,
+    /// Its place among the runs of its script.
+    pub turn: Option<Turn>,
 }
 
 /// The journal, open for writing. There is one per data folder.
@@ -203,6 +223,31 @@ impl Journal {
         self.ask(|reply| Op::Commit { run, reply }).await
     }
 
+    /// Stores a run as [`Journal::commit`] does, and with it, in the same transaction, what else
+    /// belongs to it.
+    ///
+    /// # Errors
+    /// Nothing was stored; committing again later is safe.
+    pub async fn commit_beside(&self, run: Run, beside: Beside) -> Result<Committed, Unavailable> {
+        let turn = beside.turn.clone().unwrap_or_default();
+        if turn.is_lost() {
+            return Err(Unavailable::behind());
+        }
+        let mut run = Box::new(Prepared::new(run, beside.ends));
+        run.silence = beside.silence;
+        run.schedule = beside.schedule;
+        run.edit = beside.edit;
+        run.turn = beside.turn;
+        let stored = self.ask(|reply| Op::Commit { run, reply }).await;
+        // Also where the queue took nothing: what comes behind must not overtake it.
+        if let Err(error) = &stored
+            && error.reason == crate::Reason::Busy
+        {
+            turn.lose();
+        }
+        stored
+    }
+
     /// Stores the run of a handler that was told of a silence, and in the same transaction that
     /// this silence was reported.
     ///
@@ -213,9 +258,12 @@ impl Journal {
         run: Run,
         silence: Silence,
     ) -> Result<Committed, Unavailable> {
-        let mut run = Box::new(Prepared::new(run, Ends::default()));
-        run.silence = Some(silence);
-        self.ask(|reply| Op::Commit { run, reply }).await
+        let silence = Some(silence);
+        let beside = Beside {
+            silence,
+            ..Beside::default()
+        };
+        self.commit_beside(run, beside).await
     }
 
     /// Stores the run of a tick, and in the same transaction how far its schedule has come.
@@ -227,9 +275,12 @@ impl Journal {
         run: Run,
         schedule: ScheduleRow,
     ) -> Result<Committed, Unavailable> {
-        let mut run = Box::new(Prepared::new(run, Ends::default()));
-        run.schedule = Some(schedule);
-        self.ask(|reply| Op::Commit { run, reply }).await
+        let schedule = Some(schedule);
+        let beside = Beside {
+            schedule,
+            ..Beside::default()
+        };
+        self.commit_beside(run, beside).await
     }
 
     /// From now on these are all the schedules: those that are not stored yet are, and others are

@@ -24,11 +24,14 @@ mod salvage;
 mod schedules;
 mod schema;
 mod silences;
+mod state_edits;
+mod state_history;
+mod turn;
 mod waits;
 mod writer;
 
 pub use error::{OpenError, ReadError, Reason, RetryError, Unavailable};
-pub use journal::{Journal, Options, Retention};
+pub use journal::{Beside, Journal, Options, Retention};
 pub use model::{
     ActionRecord, ActionStatus, Appended, Blob, Claim, Committed, Ends, NewRefusal, Priority,
     RefusalRecord, RunRecord, Salvaged, ScriptVersion, SecretUse,
@@ -37,6 +40,9 @@ pub use reader::{Filter, Order, Reader};
 pub use retry::retry_action;
 pub use schedules::ScheduleRow;
 pub use silences::{LookedBack, Silence};
+pub use state_edits::{StateEdit, edit_state};
+pub use state_history::{MOST_PER_KEY, StatePoint};
+pub use turn::Turn;
 
 /// The name of the database file in the data folder.
 pub const FILE_NAME: &str = "porchlight.db";

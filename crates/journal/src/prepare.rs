@@ -1,6 +1,7 @@
 //! A run made ready for the writer: every JSON text is written on the caller's thread.
 
 use crate::rows::EventRow;
+use crate::turn::Turn;
 use crate::{Committed, Ends, ScheduleRow, Silence, waits};
 use porchlight_core::{
     Action, Asked, Event, EventId, LogLine, NewEvent, Outcome, Run, StateWrite, Wait,
@@ -30,6 +31,10 @@ pub(crate) struct Prepared {
     pub(crate) silence: Option<Silence>,
     /// How far its schedule has come with the run.
     pub(crate) schedule: Option<ScheduleRow>,
+    /// The value set by hand that it takes over.
+    pub(crate) edit: Option<u64>,
+    /// Its place among the runs of its script.
+    pub(crate) turn: Option<Turn>,
     pub(crate) detail: Detail,
     /// The arguments of each action, as JSON.
     pub(crate) args: Vec<String>,
@@ -59,6 +64,8 @@ impl Prepared {
             ends,
             silence: None,
             schedule: None,
+            edit: None,
+            turn: None,
         }
     }
 

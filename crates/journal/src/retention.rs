@@ -8,6 +8,7 @@ use crate::apply::Counters;
 use crate::journal::Retention;
 use crate::refusals;
 use crate::schema::{self, get_meta, meta, set_meta};
+use crate::state_history::{self, Pruner};
 use porchlight_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Result, TransactionBehavior};
 use std::time::{Duration, Instant};
@@ -32,26 +33,27 @@ const OVERLAP: Duration = Duration::from_secs(3600);
 /// Knows when to prune next.
 pub(crate) struct Keeper {
     retention: Retention,
-    due: Option<Instant>,
+    state: Pruner,
+    due: Instant,
 }
 
 impl Keeper {
-    pub(crate) fn new(retention: Retention) -> Self {
-        let wanted = retention.max_age.is_some() || retention.max_bytes.is_some();
+    pub(crate) fn new(retention: Retention, keep_state: Option<Duration>) -> Self {
         Self {
             retention,
+            state: Pruner::new(keep_state),
             // Not in the first second: the start belongs to what came in while we were down.
-            due: wanted.then(|| Instant::now() + Duration::from_secs(1)),
+            due: Instant::now() + Duration::from_secs(1),
         }
     }
 
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Instant {
         self.due
     }
 
     /// The disk is full: look at once whether something may go.
     pub(crate) fn hurry(&mut self) {
-        self.due = self.due.map(|_| Instant::now());
+        self.due = Instant::now();
     }
 
     /// Removes one slice and decides when the next is due.
@@ -62,10 +64,11 @@ impl Keeper {
         wall: Timestamp,
         now: Instant,
     ) -> Result<()> {
-        self.due = Some(now + INTERVAL);
-        let removed = slice(connection, self.retention, counters, wall)?;
+        self.due = now + INTERVAL;
+        let mut removed = slice(connection, self.retention, counters, wall)?;
+        removed += self.state.step(connection, wall, now)?;
         if removed > 0 {
-            self.due = Some(Instant::now() + BREATH);
+            self.due = Instant::now() + BREATH;
             tracing::debug!(rows = removed, "removed old entries from the journal");
         }
         Ok(())
@@ -93,8 +96,13 @@ pub(crate) fn slice(
     if let Some(age) = retention.max_age {
         refusals::remove_old(connection, now, age, SLICE)?;
     }
+    // What the state was takes up room as well.
+    let points = match too_big {
+        true => state_history::remove_oldest(connection, cutoff, SIZE_SLICE)?,
+        false => 0,
+    };
     if !anything_before(connection, cutoff)? {
-        return Ok(0);
+        return Ok(points);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let limit = if too_big { SIZE_SLICE } else { SLICE };
@@ -117,7 +125,7 @@ pub(crate) fn slice(
         set_meta(&transaction, meta::ACTION_FLOOR, counters.action)?;
         transaction.commit()?;
     }
-    Ok(removed)
+    Ok(removed + points)
 }
 
 /// The bytes in use, without the free pages.

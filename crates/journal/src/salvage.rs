@@ -24,7 +24,7 @@ const CHECK_BYTES: u64 = 8 << 20;
 const ID_STEP: u64 = 100_000;
 
 /// The tables, those with row numbers first.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "events",
     "runs",
     "actions",
@@ -38,6 +38,7 @@ const TABLES: [&str; 14] = [
     "silences",
     "schedules",
     "state_history",
+    "state_edits",
     "meta",
 ];
 

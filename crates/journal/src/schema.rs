@@ -138,7 +138,13 @@ pub(crate) const MIGRATIONS: &[&str] = &[
         at INTEGER NOT NULL,
         key TEXT NOT NULL,
         value TEXT,
-        run INTEGER);",
+        run INTEGER);
+     CREATE INDEX state_history_by_key ON state_history(key, id);
+     CREATE TABLE state_edits(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT);",
 ];
 
 /// The newest version that this program knows.

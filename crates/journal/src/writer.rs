@@ -12,6 +12,7 @@ use crate::journal::Options;
 use crate::lock::Lock;
 use crate::queue::{Op, Queue};
 use crate::schema::{self, meta};
+use crate::turn::Turn;
 use crate::{retention, rows, salvage};
 use porchlight_core::EventId;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
@@ -94,7 +95,7 @@ pub(crate) fn start(
         counters: opened.counters,
         claims: opened.claims,
         path: path.to_owned(),
-        keeper: retention::Keeper::new(options.retention),
+        keeper: retention::Keeper::new(options.retention, options.keep_state),
         options,
         finished: Vec::new(),
         since_mark: 0,
@@ -126,7 +127,10 @@ impl Writer {
         // There may be a log from before, and things to prune.
         let mut quiet_at = Some(Instant::now() + QUIET);
         loop {
-            let deadline = [quiet_at, self.keeper.due()].into_iter().flatten().min();
+            let deadline = [quiet_at, Some(self.keeper.due())]
+                .into_iter()
+                .flatten()
+                .min();
             let taken = queue.take(deadline, self.options.linger, MAX_BATCH);
             let mut batch = Vec::with_capacity(taken.ops.len());
             for op in taken.ops {
@@ -145,7 +149,7 @@ impl Writer {
                 break;
             }
             let now = Instant::now();
-            if self.keeper.due().is_some_and(|due| due <= now) {
+            if self.keeper.due() <= now {
                 self.prune(now);
             }
             if quiet_at.is_some_and(|at| at <= now) {
@@ -165,6 +169,9 @@ impl Writer {
 
     /// Stores a batch and answers everybody in it.
     fn write(&mut self, mut batch: Vec<Op>) {
+        for op in batch.extract_if(.., |op| turn(op).is_some_and(Turn::is_lost)) {
+            fail(op, &Unavailable::behind());
+        }
         loop {
             match self.attempt(&batch) {
                 Ok(answers) => {
@@ -193,6 +200,7 @@ impl Writer {
                 Err(Failure::Batch(error)) => {
                     let unavailable = self.diagnose(&error);
                     for op in batch {
+                        turn(&op).inspect(|turn| turn.lose());
                         fail(op, &unavailable);
                     }
                     return;
@@ -287,6 +295,14 @@ impl Writer {
         if let Err(error) = result {
             tracing::warn!(error = %error, "could not write the journal's log back; trying again later");
         }
+    }
+}
+
+/// The turn of a run.
+fn turn(op: &Op) -> Option<&Turn> {
+    match op {
+        Op::Commit { run, .. } => run.turn.as_ref(),
+        _ => None,
     }
 }
 

@@ -4,7 +4,9 @@ use crate::support::{NOON, action, event, open, run, wait};
 use porchlight_core::{
     ActionError, LogLine, Outcome, Place, Receipt, Settlement, StateOp, StateWrite, Timestamp,
 };
-use porchlight_journal::{ActionStatus, Ends, Reader, RetryError, ScriptVersion, retry_action};
+use porchlight_journal::{
+    ActionStatus, Beside, Ends, Reader, RetryError, ScriptVersion, edit_state, retry_action,
+};
 use serde_json::json;
 
 const FINISHED: Ends = Ends {
@@ -297,4 +299,76 @@ async fn a_fresh_journal_never_repeats_the_keys_of_another() {
     }
     assert_eq!(keys[0].split(':').next(), keys[1].split(':').next());
     assert_ne!(keys[0], keys[2], "the first actions of two homes");
+}
+
+#[tokio::test]
+async fn a_value_that_really_changes_is_remembered_with_its_run_and_a_hidden_one_is_not() {
+    let home = tempfile::tempdir().unwrap();
+    let journal = open(home.path());
+    let write = |key: &str, op| StateWrite {
+        key: key.into(),
+        op,
+    };
+    for (n, op) in [
+        StateOp::Set(json!({"open": true})),
+        StateOp::Set(json!({"open": true})),
+        StateOp::Remove,
+        StateOp::Remove,
+        StateOp::Add(2.into()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut decided = run(0, "gate.rhai", &n.to_string());
+        decided.started = Timestamp(NOON + n as i64);
+        decided.state = vec![write("gate", op.clone()), write("~gate", op)];
+        journal.commit(decided, Ends::default()).await.unwrap();
+    }
+    let reader = journal.reader().unwrap();
+    let points = reader.state_history("gate", None, 10).unwrap();
+    let seen: Vec<_> = points
+        .iter()
+        .map(|point| (point.at.0 - NOON, point.value.clone(), point.run))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (0, Some(json!({"open": true})), 1),
+            (2, None, 3),
+            (4, Some(json!(2)), 5)
+        ]
+    );
+    assert!(reader.state_history("~gate", None, 10).unwrap().is_empty());
+    assert_eq!(reader.state_value("~gate").unwrap(), Some(json!(2)));
+    let since = Some(Timestamp(NOON + 1));
+    assert_eq!(reader.state_history("gate", since, 10).unwrap().len(), 2);
+    let newest = reader.state_history("gate", None, 1).unwrap();
+    assert_eq!(newest[0].value, Some(json!(2)), "of many, the newest");
+}
+
+#[tokio::test]
+async fn a_value_set_by_hand_waits_for_the_host_and_goes_with_the_run_that_takes_it_over() {
+    let home = tempfile::tempdir().unwrap();
+    let wrong = edit_state(home.path(), "gate", Some(&json!(1))).unwrap_err();
+    assert!(wrong.to_string().contains("porchlight.db"), "{wrong}");
+    let journal = open(home.path());
+    let first = edit_state(home.path(), "gate", Some(&json!({"open": true}))).unwrap();
+    let second = edit_state(home.path(), "gate", None).unwrap();
+    let reader = journal.reader().unwrap();
+    let edits = reader.state_edits(0).unwrap();
+    assert_eq!(edits.len(), 2);
+    assert_eq!(
+        (edits[0].id, &edits[0].value),
+        (first, &Some(json!({"open": true})))
+    );
+    assert_eq!((edits[1].id, &edits[1].value), (second, &None));
+    let beside = Beside {
+        edit: Some(first),
+        ..Beside::default()
+    };
+    let taken = run(0, "", "state:1");
+    journal.commit_beside(taken, beside).await.unwrap();
+    let left = reader.state_edits(0).unwrap();
+    assert_eq!(left.iter().map(|one| one.id).collect::<Vec<_>>(), [second]);
+    assert!(reader.state_edits(second).unwrap().is_empty());
 }

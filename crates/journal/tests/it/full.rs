@@ -5,7 +5,7 @@
 
 use crate::support::{Clock, claim, event, run};
 use bytes::Bytes;
-use porchlight_journal::{Appended, Ends, FILE_NAME, Journal, Reader, Reason};
+use porchlight_journal::{Appended, Beside, Ends, FILE_NAME, Journal, Reader, Reason, Turn};
 use std::path::PathBuf;
 
 #[tokio::test]
@@ -89,4 +89,31 @@ async fn a_batch_that_does_not_fit_leaves_nothing_of_itself() {
         ],
         "no id and no claim was lost to the refusal"
     );
+}
+
+#[tokio::test]
+async fn a_run_does_not_overtake_an_earlier_one_of_its_script_that_did_not_fit() {
+    let home = tempfile::tempdir().unwrap();
+    let mut options = Clock::new().options();
+    options.max_pages = Some(300);
+    let journal = Journal::open(home.path(), options).unwrap();
+    let (turn, other) = (Turn::default(), Turn::default());
+    let beside = |turn: &Turn| Beside {
+        turn: Some(turn.clone()),
+        ..Beside::default()
+    };
+    let mut large = run(0, "gate.rhai", "large");
+    large.title = "x".repeat(1_000_000);
+    let small = |script: &str| run(0, script, "small");
+    let full = journal.commit_beside(large, beside(&turn)).await;
+    assert_eq!(full.unwrap_err().reason, Reason::Full);
+    let behind = journal.commit_beside(small("gate.rhai"), beside(&turn));
+    let behind = behind.await.unwrap_err();
+    assert!(behind.message.contains("earlier run"), "{behind}");
+    let free = journal.commit_beside(small("light.rhai"), beside(&other));
+    assert!(free.await.is_ok(), "another script's run fits");
+    assert!(turn.is_lost() && !other.is_lost());
+    let again = Turn::default();
+    let small = journal.commit_beside(small("gate.rhai"), beside(&again));
+    assert!(small.await.is_ok());
 }

@@ -24,7 +24,7 @@ use committer::Commit;
 use lanes::{Lanes, Offer};
 use open::OpenEvents;
 use porchlight_core::{Event, EventId, Timestamp, Wait, WaitId};
-use porchlight_journal::{Ends, Journal, ScheduleRow, Silence};
+use porchlight_journal::{Beside, Journal, ScheduleRow, Silence};
 use porchlight_script::schedule::HomePlace;
 use porchlight_script::{Agenda, Fell, Finished, Job, Lane, Script, Subscriptions, Trigger, Work};
 use silences::Silences;
@@ -301,33 +301,31 @@ impl Dispatcher {
     /// Hands a finished run to the committer, with the word whether its event is finished by it.
     fn commit(&mut self, finished: Finished) {
         let event = finished.run.event;
-        let (mut ends, mut silence, mut schedule) = (Ends::default(), None, None);
+        let mut beside = Beside::default();
         let of_event = matches!(
             finished.work,
             Work::Handler(_) | Work::Wait(_, Fell::Matched)
         );
         if of_event {
             let deferred = self.lanes.is_deferred(event);
-            ends.event_finished = self.open.job_ended(event, deferred);
+            beside.ends.event_finished = self.open.job_ended(event, deferred);
         }
         match &finished.work {
             Work::Handler(_) | Work::Start(..) => {}
-            Work::Wait(wait, _) => ends.wait = Some(wait.id),
+            Work::Wait(wait, _) => beside.ends.wait = Some(wait.id),
             Work::Silence(told) => {
                 self.silences.ended(&finished.run.script, told);
-                silence = Some(silences::reported(told, &finished.run.script));
+                beside.silence = Some(silences::reported(told, &finished.run.script));
             }
             Work::Tick(tick) => {
                 self.clockwork.ended(tick);
-                schedule = Some(ticks::dealt_with(tick));
+                beside.schedule = Some(ticks::dealt_with(tick));
             }
         }
         self.uncommitted += 1;
         _ = self.commits.send(Commit {
             run: finished.run,
-            ends,
-            silence,
-            schedule,
+            beside,
             of_event,
         });
     }
