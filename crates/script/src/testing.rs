@@ -17,8 +17,11 @@ mod happened;
 mod home;
 mod matching;
 mod trial;
+mod words;
 
 pub use file::{FileReport, TestReport, Tests};
+pub(crate) use home::register;
+pub(crate) use words::WORDS;
 
 use porchlight_core::{Event, NewEvent, Timestamp};
 use std::sync::Arc;

@@ -113,7 +113,8 @@ fn readable(text: &str) -> String {
                 let parts = one.split_once(": ");
                 parts.is_some_and(|(name, of)| word(name) && name != "default" && kind(of))
             };
-            word(names.unwrap_or(name))
+            name != "exit"
+                && word(names.unwrap_or(name))
                 && kind(gives)
                 && (parameters.is_empty() || parameters.split(", ").all(parameter))
         })

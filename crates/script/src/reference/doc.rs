@@ -100,9 +100,9 @@ fn own((a, b): (&str, &str)) -> (String, String) {
 /// Takes the slashes away, and the space behind them.
 fn plain(comment: &str) -> String {
     let lines = comment.lines().map(|line| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("///").unwrap_or(line);
-        line.strip_prefix(' ').unwrap_or(line).trim_end()
+        let said = line.trim_start().strip_prefix("///");
+        let said = said.map(|said| said.strip_prefix(' ').unwrap_or(said));
+        said.unwrap_or(line).trim_end()
     });
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }

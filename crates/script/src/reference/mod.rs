@@ -19,6 +19,7 @@ mod find;
 pub(crate) mod kind;
 mod markdown;
 mod pages;
+mod test_files;
 
 pub use doc::{Doc, Parameter};
 pub(crate) use event::event_properties;
@@ -102,6 +103,7 @@ impl Reference {
                 library(&mut pages, module, text, &ast);
             }
         }
+        test_files::add(page(&mut pages, "tests"));
         for page in pages.values_mut() {
             page.entries.sort_by(|a, b| a.name.cmp(&b.name));
             for entry in &mut page.entries {

@@ -36,6 +36,12 @@ const ROWS: &[Row] = &[
         names: &[],
     },
     Row {
+        page: "tests",
+        about: "What a test file such as `gate.test.rhai` can call: see [testing](../testing.md). \
+                `home` is what each test is given.",
+        names: &[],
+    },
+    Row {
         page: "command",
         about: "Programs that the configuration names: `[command.NAME]`.",
         names: &[],
@@ -96,7 +102,7 @@ pub(super) fn properties(page: &str) -> &'static [Properties] {
 
 /// Where a page stands among the others: first what is in scope, then the modules.
 pub(super) fn order(page: &str) -> usize {
-    let first = ["triggers", "waits", "event", "globals"];
+    let first = ["triggers", "waits", "event", "globals", "tests"];
     first
         .iter()
         .position(|one| *one == page)

@@ -64,7 +64,7 @@ macro_rules! method {
     };
 }
 
-pub(super) fn register(engine: &mut Engine) {
+pub(crate) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Home>("Home");
     what_happens(engine);
     what_is_prepared(engine);

@@ -3,6 +3,7 @@
 mod complete;
 mod examples;
 mod fresh;
+mod test_files;
 
 use porchlight_script::reference::{Found, Reference};
 
@@ -16,7 +17,7 @@ fn a_function_is_found_with_its_module_and_without() {
     let one: Vec<String> = names("http::send");
     assert_eq!(one, ["http::send"]);
     let all: Vec<String> = names("send");
-    assert_eq!(all, ["http::send", "message::send"]);
+    assert_eq!(all, ["home.send", "http::send", "message::send"]);
 }
 
 #[test]
