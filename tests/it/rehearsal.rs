@@ -162,10 +162,19 @@ fn a_new_version_is_compared_with_the_old_one_on_recorded_events() {
     house.wait_until_said("a.rhai: other actions on 1 of 2 recorded events (- before, + now)");
     house.wait_until_said("file::append(\"late.txt\")");
     house.wait_until_said("reloaded a.rhai");
+    let said = house.said();
+    let place = |text: &str| said.iter().position(|line| line.contains(text));
+    assert!(
+        place("other actions on") < place("reloaded a.rhai"),
+        "told before it goes live"
+    );
     // The same with other words.
     house.write_script("a.rhai", &edited.replace("let n =", "let n  ="));
     house.wait_until_said("a.rhai: the same actions on 2 recorded events");
 
+    let empty = House::furnish(&gate_config(), &[("a.rhai", APPEND)]);
+    let output = empty.porchlight(&["check", "--against", "24h"]);
+    assert_eq!(output.status.code(), Some(3), "there is no journal yet");
     let output = house.porchlight(&["check", "--against", "24h"]);
     let said = text(&output);
     assert!(output.status.success(), "{said}");

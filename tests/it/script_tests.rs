@@ -321,3 +321,34 @@ fn check_finds_mistakes_in_test_files_and_in_what_the_configuration_says_of_scri
         }
     }
 }
+
+#[test]
+fn the_example_of_the_page_on_testing_is_right() {
+    let page = std::fs::read_to_string(root().join("docs/testing.md")).expect("the page");
+    let mut blocks = page.split("```rhai\n").skip(1);
+    let mut block = || {
+        blocks
+            .next()
+            .and_then(|rest| rest.split("```").next())
+            .expect("a block")
+    };
+    let (script, tests) = (block(), block());
+    let config = gate_config() + "[light.porch]\ndriver = \"wled\"\nurl = \"http://wled.lan\"\n";
+    let house = House::furnish(&config, &[("gate.rhai", script), ("gate.test.rhai", tests)]);
+    let said = text(&house.porchlight(&["test"]));
+    assert!(said.contains("1 passed, 0 failed in "), "{said}");
+    // And what the page shows of a failure is what is shown.
+    let wrong = tests.replace("http://gate.lan/open", "http://gate.lan/opn");
+    house.write_script("gate.test.rhai", &wrong);
+    let said = text(&house.porchlight(&["test"]));
+    for line in page
+        .lines()
+        .skip_while(|line| !line.starts_with("error: nothing that was told"))
+    {
+        if line == "```" {
+            return;
+        }
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+    panic!("the page shows no failure");
+}

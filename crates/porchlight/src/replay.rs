@@ -75,11 +75,14 @@ fn show(recording: &Recording, rehearsed: &Rehearsed, args: &ReplayArgs) -> bool
         compare(&[], &rehearsed.deeds)
     };
     let same = pairs.values().all(|pair| !pair.differs());
+    let notes = shown::notes(recording, rehearsed);
     if args.json {
         shown::json(&pairs, args.diff);
+        notes.iter().for_each(|note| output::note(note));
     } else {
         shown::events(recording, &pairs, args.diff);
-        shown::sum(recording, rehearsed, &pairs, args.diff);
+        notes.iter().for_each(|note| _ = output::line(note));
+        shown::sum(rehearsed, &pairs, args.diff);
     }
     same
 }

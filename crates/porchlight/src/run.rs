@@ -289,6 +289,7 @@ fn watch_scripts(
         for batch in loader {
             let report = library.apply(batch);
             output::diagnostics(&report.problems);
+            report.forecast.iter().for_each(|line| output::note(line));
             let set = match report.set {
                 // The dispatcher waits for its first set, even when there is no script at all.
                 None if first => Some(Arc::new(ScriptSet::new(Vec::new()))),

@@ -36,6 +36,8 @@ pub struct Library {
 pub struct Report {
     /// The set that is live now; none when nothing changed in it.
     pub set: Option<Arc<ScriptSet>>,
+    /// What a new version would have done differently, to be told before it goes live.
+    pub forecast: Vec<String>,
     /// Sentences for the person at the terminal.
     pub sentences: Vec<String>,
     /// Mistakes and warnings.
@@ -85,6 +87,7 @@ impl Library {
     pub fn apply(&mut self, batch: Batch) -> Report {
         let mut report = Report {
             set: None,
+            forecast: Vec::new(),
             sentences: Vec::new(),
             problems: Vec::new(),
         };
@@ -151,7 +154,7 @@ impl Library {
                 if let (Some(shadow), Some(live)) = (&self.shadow, live)
                     && live.hash != script.hash
                 {
-                    report.sentences.extend(shadow.compare(live, &script));
+                    report.forecast.extend(shadow.compare(live, &script));
                 }
                 let verb = if live.is_some() { "reloaded" } else { "loaded" };
                 let handlers = match script.handlers.len() {

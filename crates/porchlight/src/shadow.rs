@@ -8,7 +8,7 @@
 use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
-use crate::output::{complain, line};
+use crate::output::line;
 use crate::rehearse::deeds::{Deed, Pair, compare, rehearse};
 use crate::rehearse::recording::{Recording, Stretch};
 use crate::rehearse::{self, load_all, on_big_stack};
@@ -113,10 +113,7 @@ pub fn check(home: &Home, since: &str) -> Ending {
     };
     match on_big_stack(work).and_then(|result: Result<(), String>| result) {
         Ok(()) => Ending::Done,
-        Err(message) => {
-            complain(&message);
-            Ending::Mistake
-        }
+        Err(message) => Ending::Failed(message),
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers are not `#[test]`
 
 mod append;
+mod asked;
 mod commit;
 mod damage;
 mod full;

@@ -204,3 +204,53 @@ pub fn compare<'a>(before: &'a [Deed], after: &'a [Deed]) -> BTreeMap<EventId, P
     }
     pairs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn deed(root: EventId, script: &str, args: Value) -> Deed {
+        Deed {
+            root,
+            script: script.to_owned(),
+            handler: String::new(),
+            at: Timestamp(0),
+            kind: "file.save".to_owned(),
+            title: "file::save(\"a\")".to_owned(),
+            args,
+        }
+    }
+
+    #[test]
+    fn the_order_of_actions_and_some_seconds_make_no_difference() {
+        let before = [
+            deed(1, "a.rhai", json!({ "text": "1" })),
+            deed(1, "a.rhai", json!({ "text": ["2026-05-28T20:26:40Z"] })),
+        ];
+        let after = [
+            deed(1, "a.rhai", json!({ "text": ["2026-05-28T20:26:45Z"] })),
+            deed(1, "a.rhai", json!({ "text": "1" })),
+        ];
+        assert!(
+            compare(&before, &after)
+                .values()
+                .all(|pair| !pair.differs())
+        );
+    }
+
+    #[test]
+    fn another_script_another_event_and_one_more_do() {
+        let one = || deed(1, "a.rhai", json!({}));
+        for other in [deed(1, "b.rhai", json!({})), deed(2, "a.rhai", json!({}))] {
+            let (before, after) = ([one()], [other]);
+            let pairs = compare(&before, &after);
+            let gone: usize = pairs.values().map(|pair| pair.gone.len()).sum();
+            let new: usize = pairs.values().map(|pair| pair.new.len()).sum();
+            assert_eq!((gone, new), (1, 1));
+        }
+        let (before, after) = ([one()], [one(), one()]);
+        let pairs = compare(&before, &after);
+        assert_eq!((pairs[&1].same.len(), pairs[&1].new.len()), (1, 1));
+    }
+}

@@ -89,7 +89,7 @@ impl Recording {
         for event in &events {
             roots.note(event);
         }
-        events.retain(|event| event.verified.scheme != "emit" && event.source != "state");
+        events.retain(|event| Roots::parent(event).is_none());
         let (state, unknown) = state_at(reader, &runs, &stretch)?;
         let outside: HashSet<EventId> = events.iter().map(|event| event.id).collect();
         let (mut answers, mut deeds) = (Answers::new(), Vec::new());
@@ -278,10 +278,15 @@ fn after(writes: Vec<StateWrite>) -> Option<Value> {
 struct Roots(HashMap<EventId, EventId>);
 
 impl Roots {
-    /// `emit:17/gate.rhai/…` is what the key of an emitted event begins with.
+    /// The event whose run made this one: the keys of such events begin with `emit:17/gate.rhai/`,
+    /// or `state:17/…` for a change of the state. No delivery can have these schemes.
     fn parent(event: &Event) -> Option<EventId> {
-        let rest = event.dedup_key.strip_prefix("emit:")?;
-        rest.split('/').next()?.parse().ok()
+        let scheme = event.verified.scheme.as_str();
+        if !matches!(scheme, "emit" | "state") {
+            return None;
+        }
+        let rest = event.dedup_key.strip_prefix(scheme)?.strip_prefix(':')?;
+        rest.split_once('/')?.0.parse().ok()
     }
 
     fn note(&mut self, event: &Event) {

@@ -61,29 +61,35 @@ pub fn differences(pair: &Pair<'_>) -> Vec<String> {
     gone.chain(new).collect()
 }
 
-/// `12 events, 9 actions; nothing was performed`, and what else one has to know.
-pub fn sum(recording: &Recording, rehearsed: &Rehearsed, pairs: &Pairs<'_>, diff: bool) {
-    for mistake in &rehearsed.mistakes {
-        line(&format!("{} {mistake}", paint("31", "mistake")));
-    }
+/// What one has to know of a replay beside what it shows.
+pub fn notes(recording: &Recording, rehearsed: &Rehearsed) -> Vec<String> {
+    let mistakes = rehearsed.mistakes.iter();
+    let mut notes: Vec<String> = mistakes
+        .map(|mistake| format!("mistake: {mistake}"))
+        .collect();
     if recording.left_out {
-        line("note: only the newest events are replayed; shorten --since");
+        notes.push("note: only the newest events are replayed; shorten --since".to_owned());
     }
     if !recording.unknown.is_empty() {
         let keys = recording.unknown.join(", ");
-        line(&format!(
+        notes.push(format!(
             "note: what these state values were then is not known, so they start empty: {keys}"
         ));
     }
     if rehearsed.unanswered > 0 {
         let count = rehearsed.unanswered;
-        line(&format!(
+        notes.push(format!(
             "note: {count} questions of scripts failed, because no answer was recorded"
         ));
     }
     if let Some(stopped) = rehearsed.stopped {
-        line(&format!("note: it was stopped: {stopped}"));
+        notes.push(format!("note: it was stopped: {stopped}"));
     }
+    notes
+}
+
+/// `12 events, 9 actions; nothing was performed`.
+pub fn sum(rehearsed: &Rehearsed, pairs: &Pairs<'_>, diff: bool) {
     let actions = rehearsed.deeds.len();
     let different = pairs.values().filter(|pair| pair.differs()).count();
     let compared = match (diff, different) {

@@ -61,7 +61,7 @@ pub(super) fn words(kind: &str, args: &Value) -> (String, String) {
 }
 
 /// A text whose secrets show as their names.
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     if let Some(parts) = value["$join"].as_array() {
         return parts.iter().map(plain).collect();
     }

@@ -3,6 +3,7 @@
 use super::happened::{self, Told, block, short};
 use super::matching::{self, differences, text_matches};
 use super::trial::{Miss, Trial};
+use porchlight_core::diagnostic::nearest as nearest_word;
 use porchlight_core::{Outcome, units};
 use serde_json::{Value, json};
 
@@ -48,6 +49,16 @@ pub(super) fn told(trial: &mut Trial, wanted: &Wanted<'_>) -> Result<Value, Miss
     });
     if let Some(nearest) = nearest {
         parts.push(compare(wanted, nearest, known.contains(&nearest.id)));
+    }
+    let names = all
+        .iter()
+        .flat_map(|told| [told.kind.to_owned(), told.function()]);
+    let names: Vec<String> = names.collect();
+    let near = nearest_word(wanted.name, names.iter().map(String::as_str));
+    if parts.is_empty()
+        && let Some(near) = near
+    {
+        parts.push(format!("did you mean {near:?}?"));
     }
     let message = format!("nothing that was told is the expected {}", wanted.text());
     parts.push(block("what happened:", &happened::lines(trial)));

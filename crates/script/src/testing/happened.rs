@@ -109,6 +109,7 @@ impl Told<'_> {
 pub(super) fn lines(trial: &mut Trial) -> Vec<String> {
     let mut lines = Vec::new();
     let (expected, refused) = (trial.told.clone(), trial.refused());
+    let unwanted = trial.unwanted();
     let Ok(world) = trial.world() else {
         return lines;
     };
@@ -135,6 +136,7 @@ pub(super) fn lines(trial: &mut Trial) -> Vec<String> {
             lines.push(format!("            {}: {}", log.level, log.message));
         }
     }
+    lines.extend(unwanted);
     lines.extend(refused);
     if lines.is_empty() {
         lines.push("nothing: no handler ran".to_owned());

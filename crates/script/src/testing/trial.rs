@@ -72,6 +72,8 @@ pub(super) struct Trial {
     /// Questions that nobody answered.
     refused: Arc<Mutex<Vec<String>>>,
     world: Option<World>,
+    /// The types of events that no handler wanted.
+    unwanted: Vec<String>,
     /// How many events were made.
     number: u64,
     /// Actions that were expected already, by run and number in it.
@@ -92,6 +94,7 @@ impl Trial {
             stubs: Arc::default(),
             refused: Arc::default(),
             world: None,
+            unwanted: Vec::new(),
             number: 0,
             told: HashSet::new(),
             logs: HashSet::new(),
@@ -168,6 +171,24 @@ impl Trial {
         refused.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A sentence for each type of event that no handler wanted.
+    pub(super) fn unwanted(&self) -> Vec<String> {
+        let script = &self.bench.script;
+        let patterns = script
+            .handlers
+            .iter()
+            .filter_map(|one| one.pattern.as_ref());
+        let known: Vec<&str> = patterns.map(porchlight_core::Pattern::as_str).collect();
+        let sentence = |kind: &String| {
+            let known = known.join(", ");
+            format!(
+                "no handler of {} wants {kind}; it wants {known}",
+                script.name
+            )
+        };
+        self.unwanted.iter().map(sentence).collect()
+    }
+
     /// A number that no other event of the test has.
     pub(super) fn next_number(&mut self) -> u64 {
         self.number += 1;
@@ -179,7 +200,12 @@ impl Trial {
     }
 
     pub(super) fn send(&mut self, event: NewEvent) -> Result<i64, Miss> {
-        let id = self.world()?.send(event)?;
+        let kind = event.kind.clone();
+        let world = self.world()?;
+        let id = world.send(event)?;
+        if !world.wants(&kind) && !self.unwanted.contains(&kind) {
+            self.unwanted.push(kind);
+        }
         Ok(i64::try_from(id).unwrap_or(i64::MAX))
     }
 

@@ -51,8 +51,9 @@ impl World {
             let emitted = self.end_wait(wait, Fell::Dropped("gap"), None)?;
             self.work_off(emitted)?;
         }
-        self.do_what_is_due()?;
-        self.start()
+        // As live: the scripts are told of the start before anything that waited.
+        self.start()?;
+        self.do_what_is_due()
     }
 
     /// The handlers of `on_start` are called, as when the host starts.
@@ -78,11 +79,15 @@ impl World {
         self.clock.fetch_max(moment.0, Ordering::Relaxed);
     }
 
-    /// Waits, then schedules, then silences: as the dispatcher looks at them.
+    /// Waits, then silences, then schedules: as the dispatcher looks at them.
     fn do_what_is_due(&mut self) -> Result<(), Overrun> {
         let now = self.now();
         for wait in self.agenda.take_due(now) {
             let emitted = self.end_wait(wait, Fell::Due, None)?;
+            self.work_off(emitted)?;
+        }
+        while let Some((script, told)) = self.quiet.take(now) {
+            let emitted = self.perform(script, None, Work::Silence(told))?;
             self.work_off(emitted)?;
         }
         for tick in self.ticks.take_due(now) {
@@ -91,10 +96,6 @@ impl World {
                 let emitted = self.perform(script, None, Work::Tick(tick))?;
                 self.work_off(emitted)?;
             }
-        }
-        while let Some((script, told)) = self.quiet.take(now) {
-            let emitted = self.perform(script, None, Work::Silence(told))?;
-            self.work_off(emitted)?;
         }
         Ok(())
     }

@@ -141,6 +141,11 @@ fn a_missed_expectation_shows_the_nearest_action_field_by_field_and_what_happene
 fn every_expectation_can_fail() {
     for (body, says) in [
         ("home.expect(\"http.send\");", "nothing: no handler ran"),
+        ("home.expect(\"light.onn\");", "did you mean \"light.on\"?"),
+        (
+            "home.send(\"gaet.seen\"); home.expect(\"light.off\");",
+            "no handler of gate.rhai wants gaet.seen; it wants gate.*, house.visitor, broken",
+        ),
         (
             "home.expect(\"http.send\", \"http://x/\");",
             "≠ expected (\"http://x/\"), it was (\"http://gate.lan/open\")",
