@@ -66,6 +66,10 @@ fn a_silence_that_began_before_a_power_cut_is_told_after_it_once() {
     let script = SCRIPT.replace("300ms", "3s");
     let title = TITLE.replace("300ms", "3s");
     let mut house = House::start(&gate_config(), &[("a.rhai", &script)]);
+    eventually("the journal knows who listens", || {
+        let reader = porchlight_journal::Reader::open(&house.path().join("data")).ok()?;
+        (reader.silences().ok()?.len() == 2).then_some(())
+    });
     let event = house.post_ok("{\"type\":\"opened\"}");
     house.kill();
     assert_eq!(runs(&house, &title).len(), 0);

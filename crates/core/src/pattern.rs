@@ -66,6 +66,21 @@ impl Pattern {
 
     /// Whether an event type matches. Costs at most (parts of the pattern × length of the type).
     pub fn matches(&self, kind: &str) -> bool {
+        // Nearly every pattern is settled from left to right, without a list of its parts.
+        let (mut pattern, mut parts) = (self.text.split('.'), kind.split('.'));
+        while let Some(wanted) = pattern.next() {
+            if wanted == "**" {
+                return pattern.next().is_none() || self.matches_anywhere(kind);
+            }
+            if !parts.next().is_some_and(|part| matches_part(wanted, part)) {
+                return false;
+            }
+        }
+        parts.next().is_none()
+    }
+
+    /// The same for any pattern, with `**` at any place.
+    fn matches_anywhere(&self, kind: &str) -> bool {
         let pattern: Vec<&str> = self.text.split('.').collect();
         let parts: Vec<&str> = kind.split('.').collect();
         wildcard(
@@ -183,6 +198,31 @@ mod tests {
         assert!(check("**", "anything.at.all"));
         assert!(check("**.done", "platerecognizer.image.done"));
         assert!(!check("**.done", "platerecognizer.image.undone"));
+    }
+
+    #[test]
+    fn from_left_to_right_is_the_same_as_anywhere() {
+        let parts = ["a", "b", "*", "**", "a*", "*b"];
+        let mut texts = vec![String::new()];
+        for _ in 0..4 {
+            let longer = texts.iter().flat_map(|text| {
+                let dot = if text.is_empty() { "" } else { "." };
+                parts.map(|part| format!("{text}{dot}{part}"))
+            });
+            texts = longer.chain(texts.clone()).collect();
+        }
+        texts.sort_unstable();
+        texts.dedup();
+        let patterns: Vec<Pattern> = texts.iter().flat_map(|one| Pattern::parse(one)).collect();
+        assert!(patterns.len() > 1_000);
+        for pattern in patterns {
+            for kind in [
+                "", "a", "b", "ab", "a.b", "b.a", "a.a.b", "a.ab.b.a", "ab.a.b",
+            ] {
+                let anywhere = pattern.matches_anywhere(kind);
+                assert_eq!(pattern.matches(kind), anywhere, "{pattern} {kind}");
+            }
+        }
     }
 
     #[test]

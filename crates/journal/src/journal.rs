@@ -266,31 +266,6 @@ impl Journal {
         self.commit_beside(run, beside).await
     }
 
-    /// Stores the run of a tick, and in the same transaction how far its schedule has come.
-    ///
-    /// # Errors
-    /// Nothing was stored; committing again later is safe.
-    pub async fn commit_tick(
-        &self,
-        run: Run,
-        schedule: ScheduleRow,
-    ) -> Result<Committed, Unavailable> {
-        let schedule = Some(schedule);
-        let beside = Beside {
-            schedule,
-            ..Beside::default()
-        };
-        self.commit_beside(run, beside).await
-    }
-
-    /// From now on these are all the schedules: those that are not stored yet are, and others are
-    /// forgotten. A full disk may lose this; they begin anew at the next start then.
-    pub fn keep_schedules(&self, schedules: Vec<ScheduleRow>) {
-        let op = Op::Schedules(schedules);
-        // A closed journal forgets it, as a crash would.
-        let _ = self.inner.queue.push(op, self.priority);
-    }
-
     /// From now on these are all the subscriptions to silence: those that are not stored yet are,
     /// and others are forgotten. A full disk may lose this; they count from the next load then.
     pub fn keep_silences(&self, silences: Vec<Silence>) {
@@ -379,6 +354,11 @@ impl Journal {
             self.inner.queue.close();
             let _ = done.await; // an error means that the writer is gone already
         }
+    }
+
+    /// Queues an operation that nobody waits for. A closed journal forgets it, as a crash would.
+    pub(crate) fn tell(&self, op: Op) {
+        let _ = self.inner.queue.push(op, self.priority);
     }
 
     async fn ask<T>(

@@ -4,8 +4,9 @@
 //! It moves on in the commit of the run that deals with a tick, so that after a crash a tick is
 //! either in both or in neither. When a tick comes is no business of this crate.
 
-use crate::{ReadError, Reader};
-use porchlight_core::Timestamp;
+use crate::queue::Op;
+use crate::{Beside, Committed, Journal, ReadError, Reader, Unavailable};
+use porchlight_core::{Run, Timestamp};
 use rusqlite::{Connection, Result};
 use std::collections::HashSet;
 
@@ -51,6 +52,31 @@ pub(crate) fn dealt_with(connection: &Connection, row: &ScheduleRow) -> Result<(
         .prepare_cached("UPDATE schedules SET last = ?3 WHERE script = ?1 AND id = ?2")?
         .execute((&row.script, &row.id, row.last.0))?;
     Ok(())
+}
+
+impl Journal {
+    /// Stores the run of a tick, and in the same transaction how far its schedule has come.
+    ///
+    /// # Errors
+    /// Nothing was stored; committing again later is safe.
+    pub async fn commit_tick(
+        &self,
+        run: Run,
+        schedule: ScheduleRow,
+    ) -> std::result::Result<Committed, Unavailable> {
+        let schedule = Some(schedule);
+        let beside = Beside {
+            schedule,
+            ..Beside::default()
+        };
+        self.commit_beside(run, beside).await
+    }
+
+    /// From now on these are all the schedules: those that are not stored yet are, and others are
+    /// forgotten. A full disk may lose this; they begin anew at the next start then.
+    pub fn keep_schedules(&self, schedules: Vec<ScheduleRow>) {
+        self.tell(Op::Schedules(schedules));
+    }
 }
 
 impl Reader {

@@ -5,6 +5,8 @@
 //! it; a disk that cannot store refuses the whole batch, which leaves no trace, and the next batch
 //! tries afresh. Between batches it prunes, and when nothing comes it writes the log back.
 
+mod answers;
+
 use crate::apply::{Answer, Batch, Counters};
 use crate::claims::Claims;
 use crate::error::Unavailable;
@@ -14,6 +16,7 @@ use crate::queue::{Op, Queue};
 use crate::schema::{self, meta};
 use crate::turn::Turn;
 use crate::{retention, rows, salvage};
+use answers::{fail, succeed};
 use porchlight_core::EventId;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -361,41 +364,4 @@ fn concerns_the_disk(error: &rusqlite::Error) -> bool {
             | ErrorCode::TypeMismatch
             | ErrorCode::ParameterOutOfRange
     )
-}
-
-/// Whoever dropped the future no longer wants the answer; what was stored stays stored.
-fn succeed(op: Op, answer: Answer) {
-    match (op, answer) {
-        (Op::Append { reply, .. }, Answer::Appended(appended)) => {
-            let _ = reply.send(Ok(appended));
-        }
-        (Op::AppendAll { reply, .. }, Answer::AllAppended(appended)) => {
-            let _ = reply.send(Ok(appended));
-        }
-        (Op::Commit { reply, .. }, Answer::Committed(committed)) => {
-            let _ = reply.send(Ok(committed));
-        }
-        (Op::Settle { reply, .. } | Op::Remember { reply, .. }, Answer::Done) => {
-            let _ = reply.send(Ok(()));
-        }
-        // `apply` answers each operation in its own kind; a dropped reply reads as closed.
-        _ => {}
-    }
-}
-
-fn fail(op: Op, unavailable: &Unavailable) {
-    let error = unavailable.clone();
-    match op {
-        Op::Append { reply, .. } => drop(reply.send(Err(error))),
-        Op::AppendAll { reply, .. } => drop(reply.send(Err(error))),
-        Op::Commit { reply, .. } => drop(reply.send(Err(error))),
-        Op::Settle { reply, .. } | Op::Remember { reply, .. } => drop(reply.send(Err(error))),
-        Op::Finish(_)
-        | Op::Refused(_)
-        | Op::Schedules(_)
-        | Op::Silences(_)
-        | Op::Reschedule(_)
-        | Op::Beat
-        | Op::Close { .. } => {}
-    }
 }

@@ -54,3 +54,76 @@ impl Versions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use porchlight_core::Timestamp;
+    use porchlight_journal::Options;
+    use porchlight_script::{Host, HostConfig};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    /// A journal whose clock moves on with each look at it.
+    fn journal(dir: &tempfile::TempDir) -> Journal {
+        let clock = AtomicI64::new(1_700_000_000_000);
+        let clock = move || Timestamp(clock.fetch_add(1_000, Ordering::Relaxed));
+        let options = Options {
+            clock: Arc::new(clock),
+            ..Options::default()
+        };
+        Journal::open(dir.path(), options).unwrap()
+    }
+
+    fn set(sources: &[(&str, &str)]) -> ScriptSet {
+        let host = Host::new(HostConfig::default());
+        let scripts = sources.iter().map(|(name, word)| {
+            let source = format!("on(\"a\", |event| log::info(\"{word}\"));");
+            Arc::new(host.load(name, &source).unwrap())
+        });
+        ScriptSet::new(scripts.collect())
+    }
+
+    fn last(journal: &Journal, name: &str) -> Option<String> {
+        let version = journal.reader().unwrap().last_version(name).unwrap();
+        version.map(|version| version.sources[0].1.clone())
+    }
+
+    #[tokio::test]
+    async fn what_stays_is_not_stored_again_and_what_is_new_is() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (first, second) = (journal(&first), journal(&second));
+        let mut versions = Versions::default();
+        let before = set(&[("a.rhai", "one"), ("b.rhai", "one")]);
+        versions.remember(&first, &before).await;
+        assert!(last(&first, "a.rhai").is_some() && last(&first, "b.rhai").is_some());
+        // Another journal shows what is written from now on.
+        let after = set(&[("a.rhai", "one"), ("b.rhai", "two")]);
+        versions.remember(&second, &after).await;
+        assert_eq!(last(&second, "a.rhai"), None);
+        assert!(last(&second, "b.rhai").unwrap().contains("two"));
+    }
+
+    #[tokio::test]
+    async fn a_version_that_is_live_again_is_the_last_one_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = journal(&dir);
+        let mut versions = Versions::default();
+        for word in ["one", "two", "one"] {
+            versions.remember(&journal, &set(&[("a.rhai", word)])).await;
+            assert!(last(&journal, "a.rhai").unwrap().contains(word));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_stored_is_tried_with_the_next_set() {
+        let (full, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (closed, open) = (journal(&full), journal(&empty));
+        closed.clone().close().await;
+        let mut versions = Versions::default();
+        let live = set(&[("a.rhai", "one")]);
+        versions.remember(&closed, &live).await;
+        versions.remember(&open, &live).await;
+        assert!(last(&open, "a.rhai").is_some());
+    }
+}

@@ -1,7 +1,7 @@
 //! What loading, finding and running cost. Prints figures; judges nothing.
 
 use porchlight_core::{Event, NewEvent, Proof, Timestamp};
-use porchlight_script::{Host, HostConfig, Script, Subscriptions};
+use porchlight_script::{Host, HostConfig, Job, Lane, Past, Script, Subscriptions, Work};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -83,6 +83,56 @@ fn run(bencher: divan::Bencher, source: &str) {
     bencher.bench(|| host.run(&script, 0, &event, Timestamp(0)));
 }
 
+/// A lane that never asks what was before.
+struct Nothing;
+
+impl Past for Nothing {
+    fn version(&mut self, script: &str, _: &str) -> Result<Arc<Script>, String> {
+        Err(format!("{script} is not kept"))
+    }
+
+    fn event(&mut self, _: u64) -> Result<Option<Arc<Event>>, String> {
+        Ok(None)
+    }
+}
+
+/// As the dispatcher's threads do it: mode, key and cooldown are looked at, and the run is told.
+fn in_a_lane(bencher: divan::Bencher, source: &str) {
+    let host = host();
+    let Ok(script) = host.load("gate.rhai", source) else {
+        return;
+    };
+    let job = Job {
+        script: Some(Arc::new(script)),
+        event: Some(event()),
+        work: Work::Handler(0),
+    };
+    let mut lane = Lane::default();
+    bencher.bench_local(|| {
+        let mut runs = 0;
+        lane.perform(&host, &mut Nothing, job.clone(), &mut |_| runs += 1);
+        runs
+    });
+}
+
+#[divan::bench]
+fn lane_empty(bencher: divan::Bencher) {
+    in_a_lane(bencher, r#"on("**", |event| {});"#);
+}
+
+#[divan::bench]
+fn lane_typical(bencher: divan::Bencher) {
+    in_a_lane(bencher, TYPICAL);
+}
+
+#[divan::bench]
+fn lane_with_a_key(bencher: divan::Bencher) {
+    in_a_lane(
+        bencher,
+        r#"on("**", #{ mode: "single", key: "facts.camera" }, |event| {});"#,
+    );
+}
+
 #[divan::bench]
 fn run_empty(bencher: divan::Bencher) {
     run(bencher, r#"on("**", |event| {});"#);
@@ -118,6 +168,21 @@ fn match_beside_others(bencher: divan::Bencher, others: usize) {
             scripts.push(Arc::new(script));
         }
     }
+    let index = Subscriptions::build(&scripts);
+    bencher.bench(|| index.matching("platerecognizer.recognition").count());
+}
+
+/// Handlers that all want the event: the work is theirs, and finding them is little beside it.
+#[divan::bench(args = [1, 100, 10_000])]
+fn match_all(bencher: divan::Bencher, count: usize) {
+    let host = host();
+    let source = "on(\"platerecognizer.*\", |event| {});\n".repeat(100.min(count));
+    let Ok(script) = host.load("gate.rhai", &source) else {
+        return;
+    };
+    let script = Arc::new(script);
+    let same = (0..count.div_ceil(100)).map(|_| Arc::clone(&script));
+    let scripts: Vec<Arc<Script>> = same.collect();
     let index = Subscriptions::build(&scripts);
     bencher.bench(|| index.matching("platerecognizer.recognition").count());
 }

@@ -4,14 +4,14 @@
 //! latitude and longitude the sun is unknown, and a script that asks for it is told to add them.
 
 use super::reader::Section;
-use porchlight_script::schedule::{HomePlace, Position, system_time_zone, time_zone};
+use porchlight_script::schedule::{HomePlace, Position, Zone, time_zone};
 use toml::de::DeValue;
 
 /// Reads `[home]`, noting every mistake.
 pub fn read(root: &Section<'_>) -> HomePlace {
     let mut place = HomePlace {
         position: None,
-        time_zone: system_time_zone(),
+        time_zone: Zone::System,
     };
     let Some(section) = root.section("home") else {
         return place;
@@ -29,7 +29,7 @@ pub fn read(root: &Section<'_>) -> HomePlace {
     }
     if let Some(name) = section.text("time_zone") {
         match time_zone(name) {
-            Ok(zone) => place.time_zone = zone,
+            Ok(zone) => place.time_zone = Zone::Named(zone),
             Err(unknown) => {
                 let span = section
                     .value("time_zone")
@@ -100,7 +100,7 @@ mod tests {
             (position.latitude(), position.longitude()),
             (-33.868, 151.0)
         );
-        assert_eq!(place.time_zone.iana_name(), Some("Australia/Sydney"));
+        assert_eq!(place.zone().iana_name(), Some("Australia/Sydney"));
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
         for text in ["", "[home]\n"] {
             let place = read(text).expect("no mistake");
             assert_eq!(place.position, None);
-            assert_eq!(place.time_zone, super::system_time_zone());
+            assert_eq!(place.time_zone, super::Zone::System);
         }
     }
 

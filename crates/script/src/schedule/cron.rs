@@ -51,8 +51,8 @@ impl Cron {
     pub(super) fn next_after(&self, after: Timestamp, place: &HomePlace) -> Option<Timestamp> {
         // croner thinks in whole seconds; a fraction must not be carried on into its answer.
         let second = Timestamp(after.0.saturating_sub(after.0.rem_euclid(1000)));
-        let zone = self.zone.as_ref().unwrap_or(&place.time_zone);
-        let start = wall::instant(second)?.to_zoned(zone.clone());
+        let zone = self.zone.clone().unwrap_or_else(|| place.zone());
+        let start = wall::instant(second)?.to_zoned(zone);
         let next = self.cron.find_next_occurrence(&start, false).ok()?;
         Some(Timestamp(next.timestamp().as_millisecond()))
     }

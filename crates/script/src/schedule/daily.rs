@@ -49,7 +49,7 @@ impl Daily {
     }
 
     pub(super) fn next_after(&self, after: Timestamp, place: &HomePlace) -> Option<Timestamp> {
-        let zone = self.zone.as_ref().unwrap_or(&place.time_zone);
+        let zone = &self.zone.clone().unwrap_or_else(|| place.zone());
         let shown = zone.to_datetime(wall::instant(after)?);
         let mut day = shown.date().checked_sub(1.day()).ok()?;
         // The day before, since a change of clocks may carry a time over midnight; then a week, and

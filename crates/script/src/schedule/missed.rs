@@ -7,8 +7,9 @@ use super::{HomePlace, Schedule};
 use porchlight_core::Timestamp;
 use std::collections::VecDeque;
 
-/// So many are counted one by one; beyond it, "more than". About ten milliseconds of walking.
-const MOST_COUNTED: u64 = 10_000;
+/// So many are counted one by one; beyond it, "more than". A few milliseconds of walking, which at a
+/// start after a long pause each schedule takes.
+const MOST_COUNTED: u64 = 1_000;
 
 /// The ticks that fell due in a gap; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ mod wall;
 
 pub use days::Days;
 pub use missed::Missed;
-pub use place::{HomePlace, Position, UnknownZone, system_time_zone, time_zone};
+pub use place::{HomePlace, Position, UnknownZone, Zone, time_zone};
 pub use ticks::{GRACE, Scheduled, Tick, TickKey, TickKind, Ticks};
 
 use cron::Cron;
@@ -155,10 +155,10 @@ impl Schedule {
             Self::Daily(daily) => daily.zone(),
             Self::Every(_) | Self::Sun(_) => None,
         };
-        let zone = zone.unwrap_or(&place.time_zone);
+        let zone = zone.cloned().unwrap_or_else(|| place.zone());
         match wall::instant(moment) {
             Some(instant) => instant
-                .to_zoned(zone.clone())
+                .to_zoned(zone)
                 .strftime("%a %Y-%m-%d %H:%M:%S %Z")
                 .to_string(),
             None => moment.to_rfc3339(),

@@ -12,7 +12,17 @@ pub struct HomePlace {
     /// Latitude and longitude, when they are known.
     pub position: Option<Position>,
     /// Whose wall clock counts.
-    pub time_zone: TimeZone,
+    pub time_zone: Zone,
+}
+
+/// Whose wall clock counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Zone {
+    /// The system's; UTC when that says nothing. Looked up when a schedule first asks for it: the
+    /// names of all zones are read from disk for that, which a home without schedules need not do.
+    System,
+    /// This one.
+    Named(TimeZone),
 }
 
 impl Default for HomePlace {
@@ -20,7 +30,17 @@ impl Default for HomePlace {
     fn default() -> Self {
         Self {
             position: None,
-            time_zone: TimeZone::UTC,
+            time_zone: Zone::Named(TimeZone::UTC),
+        }
+    }
+}
+
+impl HomePlace {
+    /// The zone whose wall clock counts.
+    pub fn zone(&self) -> TimeZone {
+        match &self.time_zone {
+            Zone::System => TimeZone::try_system().unwrap_or(TimeZone::UTC),
+            Zone::Named(zone) => zone.clone(),
         }
     }
 }
@@ -95,9 +115,4 @@ pub fn time_zone(name: &str) -> Result<TimeZone, UnknownZone> {
 /// The part of a zone's name behind the continent.
 fn last(zone: &str) -> &str {
     zone.rsplit('/').next().unwrap_or(zone)
-}
-
-/// The zone that the system is set to; UTC when it says nothing.
-pub fn system_time_zone() -> TimeZone {
-    TimeZone::try_system().unwrap_or(TimeZone::UTC)
 }

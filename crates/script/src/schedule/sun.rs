@@ -70,14 +70,14 @@ impl Sun {
     }
 
     pub(super) fn next_after(&self, after: Timestamp, place: &HomePlace) -> Option<Timestamp> {
-        let position = place.position?;
+        let (position, zone) = (place.position?, place.zone());
         let base = wall::instant(Timestamp(after.0.checked_sub(self.offset)?))?;
         let utc = TimeZone::UTC.to_datetime(base).date();
         // The sun's day of a date begins up to half a day off, and its dusk may be after midnight.
         let mut date = utc.checked_sub(2.days()).ok()?;
         for _ in 0..DAYS_AHEAD {
             if let Some(moment) = self.mark.on(date, position)
-                && self.is_on_its_day(moment, place)
+                && self.is_on_its_day(moment, &zone)
                 && moment.0 + self.offset > after.0
             {
                 return Some(Timestamp(moment.0 + self.offset));
@@ -98,9 +98,9 @@ impl Sun {
     }
 
     /// The day is that on which the sun does it, whatever the offset makes of it.
-    fn is_on_its_day(&self, moment: Timestamp, place: &HomePlace) -> bool {
+    fn is_on_its_day(&self, moment: Timestamp, zone: &TimeZone) -> bool {
         wall::instant(moment)
-            .map(|moment| place.time_zone.to_datetime(moment).weekday())
+            .map(|moment| zone.to_datetime(moment).weekday())
             .is_some_and(|day| self.days.contains(day))
     }
 }

@@ -10,7 +10,7 @@ mod texts;
 fn zoned(zone: &str) -> HomePlace {
     HomePlace {
         position: None,
-        time_zone: time_zone(zone).expect("a zone of this system"),
+        time_zone: Zone::Named(time_zone(zone).expect("a zone of this system")),
     }
 }
 
@@ -27,7 +27,7 @@ fn next(schedule: &Schedule, after: &str, place: &HomePlace, count: usize) -> Ve
 
 fn shown(moment: Timestamp, place: &HomePlace) -> String {
     let moment = wall::instant(moment).expect("a moment of these millennia");
-    let zoned = moment.to_zoned(place.time_zone.clone());
+    let zoned = moment.to_zoned(place.zone());
     zoned.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
