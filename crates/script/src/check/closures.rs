@@ -5,12 +5,14 @@
 //! puts them together again: a node belongs to the function in whose body its first ancestor is,
 //! and a closure is inside the function that mentions it.
 
-use rhai::{AST, ASTNode, Expr, FnPtr, Position, ScriptFuncDef, Stmt};
+use super::bodies::Bodies;
+use rhai::{AST, ASTNode, Expr, FnPtr, ScriptFuncDef, Stmt};
 use std::collections::{HashMap, HashSet};
 
 /// The functions of a file.
 pub(super) struct Closures<'a> {
-    functions: Vec<&'a ScriptFuncDef>,
+    bodies: Bodies<'a>,
+    functions: HashMap<&'a str, &'a ScriptFuncDef>,
     /// What each closure captured, by the name that Rhai gives the closure.
     captured: HashMap<String, Vec<String>>,
     /// The function that each handler is handed to: `on`, `later`.
@@ -33,7 +35,11 @@ fn takes_another(name: &str) -> bool {
 impl<'a> Closures<'a> {
     pub(super) fn of(ast: &'a AST) -> Self {
         let mut all = Self {
-            functions: ast.iter_fn_def().map(|function| &**function).collect(),
+            bodies: Bodies::of(ast),
+            functions: ast
+                .iter_fn_def()
+                .map(|function| (function.name.as_str(), &**function))
+                .collect(),
             captured: HashMap::new(),
             handed: HashMap::new(),
             outer: HashMap::new(),
@@ -73,15 +79,7 @@ impl<'a> Closures<'a> {
 
     /// The function in whose body a node stands; none for the top level.
     pub(super) fn owner(&self, nodes: &[ASTNode]) -> Option<&'a ScriptFuncDef> {
-        let order = |position: Position| (position.line(), position.position());
-        let at = order(nodes.first()?.position());
-        let start = |function: &ScriptFuncDef| order(function.body.start_position());
-        let around = self.functions.iter().copied().filter(|function| {
-            let end = function.body.end_position();
-            // A body without braces is one statement, and has no end.
-            start(function) == at || !end.is_none() && start(function) <= at && at <= order(end)
-        });
-        around.max_by_key(|function| start(function))
+        self.bodies.around(nodes.first()?.position())
     }
 
     /// What a function was handed to.
@@ -131,7 +129,7 @@ impl<'a> Closures<'a> {
 
     fn outer(&self, function: &ScriptFuncDef) -> Option<&'a ScriptFuncDef> {
         let outer = self.outer.get(function.name.as_str())?;
-        self.functions.iter().copied().find(|one| one.name == outer)
+        self.functions.get(outer.as_str()).copied()
     }
 }
 

@@ -5,6 +5,7 @@
 //! likely is a warning; what is neither is not spoken of.
 
 mod arguments;
+mod bodies;
 mod calls;
 mod captured;
 mod chains;
@@ -42,6 +43,9 @@ const RULES: &[Rule] = &[
     names::rule,
     habits::rule,
 ];
+
+/// Nobody reads on after so many, and looking for near names takes its time.
+const MOST: usize = 200;
 
 /// A file, and what is known around it.
 struct File<'a> {
@@ -95,7 +99,7 @@ fn file(file: &File<'_>, ast: &AST) -> Vec<Diagnostic> {
         for rule in RULES {
             rule(&check, nodes, &mut found);
         }
-        true
+        found.len() < MOST
     });
     // The walk meets a statement that is a call twice, and a chain once for each of its links.
     found.sort_by(|a, b| (a.line, a.column, &a.message).cmp(&(b.line, b.column, &b.message)));

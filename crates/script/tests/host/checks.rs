@@ -194,6 +194,17 @@ fn names_that_lead_nowhere_are_warnings_with_the_nearest() {
 }
 
 #[test]
+fn a_file_of_many_closures_and_mistakes_is_checked_in_no_time() {
+    let many =
+        |line: &str, times: usize| format!("on(\"a\", |event| {{\n{}}});", line.repeat(times));
+    let started = std::time::Instant::now();
+    none(&many("later(\"1m\", || { log::info(event.id); });\n", 400));
+    assert_eq!(found(&many("lgo();\n", 8_000)).len(), 200);
+    // Some hundredths of a second; and as much for ten times the mistakes.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
+}
+
+#[test]
 fn print_has_no_screen() {
     warning("print(\"x\");", "no screen", "log::info");
 }

@@ -3,6 +3,7 @@
 mod complete;
 mod examples;
 mod fresh;
+mod options;
 mod test_files;
 
 use porchlight_script::reference::{Found, Reference};
