@@ -12,6 +12,7 @@
 pub mod backlog;
 pub mod committer;
 mod heard;
+mod input;
 pub mod lanes;
 mod open;
 mod parked;
@@ -20,14 +21,15 @@ mod ticks;
 mod waits;
 pub mod workers;
 
-use backlog::{Page, Purpose, Ran};
+use backlog::{Purpose, Ran};
 use committer::Commit;
+pub use input::{CommittedRun, Input, ScriptSet};
 use lanes::{Lanes, Offer};
 use open::OpenEvents;
-use porchlight_core::{Event, EventId, Timestamp, Wait, WaitId};
+use porchlight_core::{Event, EventId, Timestamp, Wait};
 use porchlight_journal::{Beside, Journal, ScheduleRow, Silence};
 use porchlight_script::schedule::HomePlace;
-use porchlight_script::{Agenda, Fell, Finished, Job, Lane, Script, Subscriptions, Trigger, Work};
+use porchlight_script::{Agenda, Fell, Finished, Job, Script, Trigger, Work};
 use silences::Silences;
 use std::sync::Arc;
 use ticks::Clockwork;
@@ -37,64 +39,6 @@ use workers::Workers;
 
 /// Events held in memory at once; beyond it, jobs are deferred to the journal.
 const MAX_OPEN_EVENTS: usize = 8192;
-
-/// The scripts that are live, and who subscribes to what.
-pub struct ScriptSet {
-    /// The scripts, by name: the order in which the subscriptions count them.
-    pub scripts: Vec<Arc<Script>>,
-    /// The index over their patterns.
-    pub subscriptions: Subscriptions,
-}
-
-impl ScriptSet {
-    /// Indexes these scripts.
-    pub fn new(mut scripts: Vec<Arc<Script>>) -> Self {
-        scripts.sort_by(|one, two| one.name.cmp(&two.name));
-        let subscriptions = Subscriptions::build(&scripts);
-        Self {
-            scripts,
-            subscriptions,
-        }
-    }
-
-    /// The live version of a script.
-    pub fn named(&self, name: &str) -> Option<&Arc<Script>> {
-        let found = self
-            .scripts
-            .binary_search_by(|script| script.name.as_str().cmp(name));
-        found.ok().and_then(|at| self.scripts.get(at))
-    }
-}
-
-/// All that can happen to the dispatcher.
-pub enum Input {
-    /// The scripts changed: from now on these are live.
-    Scripts(Arc<ScriptSet>),
-    /// A worker finished one job.
-    Ran(Box<Finished>),
-    /// A worker is done with its batch, and gives the script's lane back.
-    LaneFree(String, Box<Lane>),
-    /// A run is in the journal.
-    Committed(Box<CommittedRun>),
-    /// Unfinished events, read back from the journal.
-    Page(Page),
-    /// The last events of the subscriptions to silence, found in the journal.
-    Heard(heard::Found),
-    /// Stop: no new jobs; answer when those under way are committed.
-    Stop(oneshot::Sender<()>),
-}
-
-/// What the dispatcher needs to know of a committed run.
-pub struct CommittedRun {
-    /// The event that counts it, if one does.
-    pub event: Option<EventId>,
-    /// The waits that it began.
-    pub waits: Vec<Wait>,
-    /// The waits that it cancelled, or took the place of.
-    pub removed: Vec<WaitId>,
-    /// The events that it emitted.
-    pub emitted: Vec<Event>,
-}
 
 /// For whom an event is dispatched.
 #[derive(Clone, Copy)]
