@@ -62,8 +62,8 @@ pub struct Entry {
     pub doc: Doc,
 }
 
-/// Of Rhai itself, refused or meaningless for people; they need no words.
-const UNSPOKEN: &[&str] = &["to_string", "to_debug", "sleep", "timestamp"];
+/// Of Rhai itself (refused, guarded by a limit) or meaningless for people; they need no words.
+const UNSPOKEN: &[&str] = &["to_string", "to_debug", "sleep", "timestamp", "replace"];
 
 /// What `event.data` and `event.facts` have of Rhai's maps; they are told of as properties.
 const OF_MAPS: &[&str] = &[
