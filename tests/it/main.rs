@@ -25,6 +25,7 @@ mod reference;
 mod refused;
 mod rehearsal;
 mod reload;
+mod rules;
 mod schedule;
 mod script_tests;
 mod scripts;

@@ -61,7 +61,9 @@ impl Rights {
         let granted = match wanted {
             Need::State(key) => {
                 let own = key.strip_prefix(self.list.stem.as_str());
+                // What begins with `~` is the host's own bookkeeping, such as budgets.
                 own.is_some_and(|rest| rest.starts_with('.'))
+                    || key.starts_with('~')
                     || self
                         .targets(targets)
                         .any(|target| key.starts_with(&format!("{}.{}.", target.kind, target.name)))
