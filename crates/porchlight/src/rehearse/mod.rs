@@ -9,7 +9,7 @@ mod supplies;
 
 pub use supplies::supplies;
 
-use crate::config::{Config, FILE};
+use crate::config::{Config, FILE, ScriptRules};
 use crate::dispatch::system_clock;
 use crate::home::Home;
 use crate::scripts::is_library;
@@ -36,14 +36,17 @@ pub fn config(home: &Home) -> Result<Option<Config>, Vec<Diagnostic>> {
     }
 }
 
-/// A host with the configuration's settings and targets.
+/// A host with the configuration's settings, targets, limits and permissions.
 pub fn host(home: &Home, config: Option<&Config>) -> Host {
     let empty = || serde_json::json!({});
+    let rules = config.map_or_else(ScriptRules::default, |config| config.rules.clone());
     Host::new(HostConfig {
         scripts_dir: home.scripts(),
         settings: config.map_or_else(empty, |config| config.settings.clone()),
         targets: config.map_or_else(empty, |config| config.targets.seen.clone().into()),
         place: config.map_or_else(HomePlace::default, |config| config.place.clone()),
+        limits: rules.limits,
+        rules: rules.rules,
         clock: system_clock(),
         ..HostConfig::default()
     })
