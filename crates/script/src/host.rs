@@ -7,6 +7,7 @@
 mod call;
 pub(crate) mod cause;
 pub(crate) mod silence;
+mod state_events;
 pub(crate) mod tick;
 mod wait;
 
@@ -189,6 +190,11 @@ impl Host {
     /// The shared state values.
     pub fn state(&self) -> &State {
         &self.inner.config.state
+    }
+
+    /// What a script may use up.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.config.limits
     }
 
     /// What time it is.

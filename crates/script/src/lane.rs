@@ -9,6 +9,7 @@
 //! journal, queued events are still unfinished there, cooldowns are hidden state values.
 
 mod cooldown;
+mod hold;
 mod open;
 mod tracks;
 
@@ -126,7 +127,15 @@ impl Lane {
         job: Job,
         report: &mut dyn FnMut(Finished),
     ) {
-        if let Work::Wait(wait, fell) = &job.work {
+        if self.has_held(host, &job) {
+            if let Work::Wait(wait, _) = &job.work {
+                self.open.end(&wait.name);
+                self.over(&wait.chain);
+            }
+            self.trigger(host, past, job, report);
+        } else if hold::watches(&job) {
+            self.watch(host, job, report);
+        } else if let Work::Wait(wait, fell) = &job.work {
             let mut run = self.end_wait(host, past, wait, *fell, &job);
             self.settle(&mut run, Some(wait), &[]);
             self.over(&wait.chain);
@@ -264,6 +273,9 @@ impl Lane {
         if let Fell::Dropped(reason) = fell {
             return skip(reason);
         }
+        if let Some(reason) = hold::moot(host, wait, job.script.as_ref()) {
+            return skip(reason);
+        }
         if wait.cut_off && fell == Fell::Due {
             return skip("deadline");
         }
@@ -345,7 +357,10 @@ fn parts(job: &Job) -> Option<(&Arc<Script>, &Handler, Cause<'_>)> {
         Work::Silence(told) => (told.handler, Cause::Silence(&told.silent)),
         Work::Tick(tick) => (tick.handler, Cause::Tick(tick)),
         Work::Start(number, start) => (*number, Cause::Start(start)),
-        Work::Wait(..) => return None,
+        Work::Wait(wait, _) => {
+            let handler = hold::handler(script, wait)?;
+            return Some((script, handler, Cause::Held(wait)));
+        }
     };
     Some((script, script.handlers.get(number)?, cause))
 }

@@ -44,6 +44,7 @@ pub(crate) fn script(
         captured: None,
         handlers: Vec::new(),
         settings: Vec::new(),
+        defaults: BTreeMap::new(),
         diagnostics: Vec::new(),
     };
     if source.len() > config.limits.string_size * 4 {
@@ -102,6 +103,7 @@ fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
         captured: None,
         handlers: Vec::new(),
         settings: Vec::new(),
+        defaults: BTreeMap::new(),
         diagnostics: Vec::new(),
     }
 }
@@ -286,6 +288,7 @@ fn finish(
         sources,
         warnings: loading.diagnostics,
         settings: loading.settings,
+        defaults: loading.defaults,
         emits,
         files: loading.files,
     }))

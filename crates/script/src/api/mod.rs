@@ -1,5 +1,6 @@
 //! What scripts can call. One file per module; each function finds its run in `current`.
 
+mod budget;
 mod called;
 mod command;
 mod emit;
@@ -7,6 +8,7 @@ pub(crate) mod function;
 mod http;
 mod library;
 mod log;
+mod on_state;
 mod options;
 mod register;
 mod schedule;
@@ -32,6 +34,7 @@ pub(crate) const TRIGGERS: &[&str] = &[
     "on_silence",
     "on_state",
     "on_start",
+    "on_state",
     "every",
     "cron",
     "daily",
@@ -52,6 +55,8 @@ pub(crate) fn register(engine: &mut Engine) {
     register::register(engine);
     schedule::register(engine);
     silence::register(engine);
+    on_state::register(engine);
+    budget::register(engine);
     secret::register(engine);
     library::register(engine);
     waits::register(engine);

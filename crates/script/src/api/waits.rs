@@ -301,7 +301,11 @@ impl Common {
 }
 
 /// The meaning of one of some words; the default's without the option.
-fn word<T: Copy + Default>(options: &mut Map, name: &str, words: &[(&str, T)]) -> Fallible<T> {
+pub(super) fn word<T: Copy + Default>(
+    options: &mut Map,
+    name: &str,
+    words: &[(&str, T)],
+) -> Fallible<T> {
     let Some(value) = take(options, name) else {
         return Ok(T::default());
     };
@@ -316,7 +320,7 @@ fn word<T: Copy + Default>(options: &mut Map, name: &str, words: &[(&str, T)]) -
     })
 }
 
-const ON_GAP: &[(&str, OnGap)] = &[
+pub(super) const ON_GAP: &[(&str, OnGap)] = &[
     ("fire", OnGap::Fire),
     ("resume", OnGap::Resume),
     ("drop", OnGap::Drop),

@@ -13,5 +13,7 @@ mod loading;
 mod modes;
 mod schedule;
 mod silence;
+mod state;
+mod state_changes;
 mod support;
 mod waits;
