@@ -91,7 +91,8 @@ pub enum Outcome {
     /// The handler did not run.
     Skipped {
         /// `filter`, `expired`, `unloaded`, `mode: single`, `queue full`, `superseded`,
-        /// `cooldown`, `restarted`, `cancelled`, `reloaded`, `gap`, `deadline`, `too many keys`.
+        /// `cooldown`, `restarted`, `cancelled`, `reloaded`, `gap`, `deadline`, `too many keys`,
+        /// `holding` (a change must last first), `not held` (it did not).
         reason: String,
     },
 }

@@ -39,6 +39,11 @@ impl Values {
         }
     }
 
+    /// More was set by hand before any script is live.
+    pub fn wait_with(&mut self, edits: Vec<StateEdit>) {
+        self.first.extend(edits);
+    }
+
     /// Forgets what has expired, at the start and every hour.
     pub fn prune(&mut self, now: Timestamp) {
         if self.pruned.is_some_and(|at| at.elapsed() < PRUNE_EVERY) {

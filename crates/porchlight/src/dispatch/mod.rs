@@ -205,8 +205,12 @@ impl Dispatcher {
         mut inputs: mpsc::UnboundedReceiver<Input>,
     ) {
         let missed = Arc::clone(&self.missed);
-        let Some(Input::Scripts(set)) = inputs.recv().await else {
-            return;
+        let set = loop {
+            match inputs.recv().await {
+                Some(Input::Scripts(set)) => break set,
+                Some(Input::Edits(edits)) => self.values.wait_with(edits),
+                _ => return,
+            }
         };
         self.resume_waits();
         self.take_scripts(set);

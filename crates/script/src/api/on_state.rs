@@ -25,13 +25,14 @@ pub(super) fn register(engine: &mut Engine) {
         /// crosses them, not with each value beyond; with both, when it comes between them.
         ///
         /// * `key` (text): the key, or a pattern over dotted keys such as `"door.*"`
-        /// * `options` (map): those of `on`, and
+        /// * `options` (map):
         ///   * `from` (any): the value before, or a list of values
         ///   * `to` (any): the value after, or a list of values
         ///   * `above` (number): the number was not above this, and is
         ///   * `below` (number): the number was not below this, and is
         ///   * `for` (duration): only when it has lasted so long: the number stays on that side, the value stays what it became, or, with `from` alone, does not come back. It is counted for each key, also over a restart; Rhai wants the word in quotes: `"for": "5m"`
         ///   * `on_gap` (text): what time that Porchlight was down means to `for`: `"fire"` (it counts), `"resume"` (it doesn't) or `"drop"`
+        ///   * the options of every trigger
         /// * `handler` (function): gets the change: `#{ key, from, to, since, late_by }`
         ///
         /// ```rhai

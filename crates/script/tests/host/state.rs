@@ -233,7 +233,6 @@ fn mistakes_with_budgets_say_what_is_right() {
         (r#"budget("a", 0, "1h")"#, "1 to 1000"),
         (r#"budget("a", 1001, "1h")"#, "1 to 1000"),
         (r#"budget("a", 1, "0s")"#, "longer than nothing"),
-        (r#"once_per("soon", "a")"#, "soon"),
     ] {
         let run = run(&format!("on(\"**\", || {{ {body}; }});"));
         let Outcome::Error { message, .. } = &run.outcome else {

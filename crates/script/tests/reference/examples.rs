@@ -29,6 +29,7 @@ fn answers(kind: &str, args: &Value) -> Result<Value, ActionError> {
         "http.request" => {
             json!({"ok": true, "status": 200, "headers": {}, "text": "", "json": {"id": 7}, "ms": 3})
         }
+        "state.history" => json!([{"at": NOW.to_rfc3339(), "value": 71.5}]),
         "sheet.read" => json!({"rows": [["Door", "Guest"], ["front", "Ada"]]}),
         "file.read" => json!({"text": "front\nback\n"}),
         "command.run" => json!({"status": 0, "stdout": "sunny\n", "stderr": "", "json": null}),
