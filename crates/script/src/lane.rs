@@ -12,6 +12,7 @@ mod cooldown;
 mod hold;
 mod open;
 mod tracks;
+mod version;
 
 pub(crate) use open::OpenWaits;
 
@@ -20,9 +21,10 @@ use crate::host::silence::Silent;
 use crate::host::tick::Start;
 use crate::schedule::Tick;
 use crate::{Handler, Host, Script};
-use porchlight_core::{Chain, Event, OnReload, Outcome, Run, Timestamp, Wait};
+use porchlight_core::{Chain, Event, Outcome, Run, Timestamp, Wait};
 use std::sync::Arc;
 use tracks::{Admission, Tracks};
+use version::version_of;
 
 /// What a script is to do.
 #[derive(Clone, Debug)]
@@ -387,24 +389,4 @@ fn unloaded(job: Job, now: Timestamp) -> Finished {
         ..crate::host::blank(name, hash, now)
     };
     job.done(run)
-}
-
-/// The version that a wait is to run: that which began it, or the live one where it says so.
-fn version_of(
-    past: &mut dyn Past,
-    wait: &Wait,
-    live: Option<&Arc<Script>>,
-) -> Result<Arc<Script>, String> {
-    if let Some(live) = live {
-        let migrates = wait.on_reload == OnReload::Migrate && {
-            let captured = wait.arguments.len();
-            let (path, name) = wait.function.rsplit_once('#').unwrap_or_default();
-            live.function(path, name, captured).is_some()
-                || live.function(path, name, captured + 1).is_some()
-        };
-        if live.hash == wait.script_hash || migrates {
-            return Ok(Arc::clone(live));
-        }
-    }
-    past.version(&wait.script, &wait.script_hash)
 }

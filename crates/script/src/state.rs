@@ -17,7 +17,7 @@ pub use change::{KeyPattern, StateChange};
 pub(crate) use grants::{Budget, Grants};
 
 use listeners::Listeners;
-use porchlight_core::{StateWrite, Timestamp};
+use porchlight_core::{StateWrite, Timestamp, same_value};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -112,7 +112,11 @@ impl State {
         }
         let became = before.into_iter().filter_map(|(key, from)| {
             let to = values.map.get(key).cloned();
-            (from != to).then(|| Became {
+            let same = match (&from, &to) {
+                (Some(from), Some(to)) => same_value(from, to),
+                (from, to) => from.is_none() && to.is_none(),
+            };
+            (!same).then(|| Became {
                 key: key.to_owned(),
                 from,
                 to,
@@ -204,7 +208,10 @@ mod tests {
 
     #[test]
     fn several_writes_of_one_key_are_one_change_and_there_and_back_is_none() {
-        let state = State::from(vec![("b".to_owned(), json!(true))]);
+        let state = State::from(vec![
+            ("b".to_owned(), json!(true)),
+            ("one".to_owned(), json!(1)),
+        ]);
         state.heed(&porchlight_core::NewWait {
             kind: porchlight_core::WaitKind::Event {
                 pattern: "state.*".to_owned(),
@@ -219,6 +226,7 @@ mod tests {
             write("b", StateOp::Remove),
             write("n", StateOp::Add(2.into())),
             write("b", StateOp::Set(json!(true))),
+            write("one", StateOp::Set(json!(1.0))),
             write("~once/a", StateOp::Set(json!({"until": 5}))),
         ]);
         let one = Became {

@@ -161,6 +161,7 @@ mod tests {
             waits: Vec::new(),
             cancelled: Vec::new(),
             emitted: Vec::new(),
+            asked: Vec::new(),
         };
         Commit {
             run,
@@ -189,7 +190,7 @@ mod tests {
         let (sender, commits) = mpsc::unbounded_channel();
         // More than one batch of the journal takes, so that some come after the one that fails.
         let last = 1_000;
-        let mut send = |handler: u32, bytes| {
+        let send = |handler: u32, bytes| {
             let name = handler.to_string();
             sender
                 .send(commit("gate.rhai", &name, &name, bytes))

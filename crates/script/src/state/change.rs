@@ -4,7 +4,7 @@
 //! the number crosses them, not with each reading beyond; nothing fires for a state that already
 //! holds when the handler is loaded. What `for` waits on is a row in the journal, see `lane/hold.rs`.
 
-use porchlight_core::{Event, NewEvent, OnGap, Pattern, Proof, Run};
+use porchlight_core::{Event, NewEvent, OnGap, Pattern, Proof, Run, same_value};
 use serde_json::{Number, Value, json};
 use std::time::Duration;
 
@@ -124,7 +124,10 @@ impl StateChange {
     /// Whether something that was waited on may have ended with this change.
     fn may_end(&self, changed: &Changed) -> bool {
         if self.is_numeric() {
-            return self.is_beyond(&changed.from) && !self.is_beyond(&changed.to);
+            let held = self.is_beyond(&changed.from)
+                && one_of(self.to.as_deref(), &changed.from)
+                && (self.to.is_some() || !self.is_from(&changed.from));
+            return held && !self.still_holds(&changed.from, &changed.to);
         }
         match (&self.to, &self.from) {
             (Some(to), _) => one_of(Some(to), &changed.from),
@@ -142,8 +145,13 @@ impl StateChange {
             (None, None) if self.is_numeric() => true,
             (None, Some(from)) => !one_of(Some(from), now),
             (Some(to), _) if self.is_numeric() => one_of(Some(to), now),
-            _ => same(held, now),
+            _ => same_value(held, now),
         }
+    }
+
+    fn is_from(&self, value: &Value) -> bool {
+        let from = self.from.as_deref();
+        from.is_some() && one_of(from, value)
     }
 
     fn is_numeric(&self) -> bool {
@@ -161,14 +169,7 @@ impl StateChange {
 }
 
 fn one_of(wanted: Option<&[Value]>, value: &Value) -> bool {
-    wanted.is_none_or(|wanted| wanted.iter().any(|one| same(one, value)))
-}
-
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        _ => a == b,
-    }
+    wanted.is_none_or(|wanted| wanted.iter().any(|one| same_value(one, value)))
 }
 
 /// The number that a value is, or says.
@@ -282,6 +283,17 @@ mod tests {
         assert!(away.still_holds(&json!("work"), &json!("shop")));
         assert!(away.may_end(&change(json!("shop"), json!("home"))));
         assert!(!away.still_holds(&json!("work"), &json!("home")));
+
+        let both = wants(json!({"above": 5, "to": [6, 7]}));
+        assert!(both.starts(&change(json!(1), json!(6))));
+        assert!(
+            both.may_end(&change(json!(6), json!(8))),
+            "beyond, and none of these"
+        );
+        assert!(
+            !both.may_end(&change(json!(6), json!(7)))
+                && !both.may_end(&change(json!(8), json!(9)))
+        );
 
         let any = wants(json!({}));
         assert!(any.starts(&change(json!(1), json!(2))));

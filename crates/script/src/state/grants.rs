@@ -10,6 +10,9 @@ use porchlight_core::{StateOp, StateWrite, Timestamp};
 use serde_json::json;
 use std::time::Duration;
 
+/// No run lasts longer.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// What a run asks of a budget.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget<'a> {
@@ -31,6 +34,13 @@ impl Budget<'_> {
         let within = i64::try_from(self.within.as_millis()).unwrap_or(i64::MAX);
         let after = self.now.0.saturating_sub(within).saturating_add(1).max(0);
         format!("{}{after:015}", self.prefix())
+    }
+
+    /// The first key that doesn't: of a clock that ran ahead. A run that began a little later is
+    /// none of these.
+    fn end(&self) -> String {
+        let end = self.now.after(AHEAD).0.max(0);
+        format!("{}{end:015}", self.prefix())
     }
 
     /// The value that a grant is.
@@ -72,8 +82,8 @@ impl State {
 
 fn left(values: &super::Values, budget: &Budget<'_>) -> usize {
     let (first, prefix) = (budget.first(), budget.prefix());
-    let ended = values.map.range(first.clone()..).map(|(key, _)| key);
-    let ended = ended.take_while(|key| key.starts_with(&prefix));
+    let ended = values.map.range(first.clone()..budget.end());
+    let ended = ended.map(|(key, _)| key);
     let running = values.granted.range(first..);
     let running = running.take_while(|key| key.starts_with(&prefix));
     let running = running.filter(|key| !values.map.contains_key(*key));
@@ -136,6 +146,11 @@ mod tests {
         drop(grants);
         assert_eq!(state.left(&budget(14_999)), 1);
         assert_eq!(state.left(&budget(15_000)), 2);
+        let back = state.left(&budget(-100_000));
+        assert_eq!(
+            back, 2,
+            "a grant of the future is of a clock that ran ahead"
+        );
         assert_eq!(state.prune(Timestamp(14_999)), 0);
         assert_eq!(state.prune(Timestamp(15_000)), 1);
     }
