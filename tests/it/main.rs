@@ -30,6 +30,7 @@ mod schedule;
 mod script_tests;
 mod scripts;
 mod silence;
+mod state;
 mod tls;
 mod verify;
 mod waits;

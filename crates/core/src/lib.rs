@@ -23,7 +23,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use event::{Attachment, Event, EventId, NewEvent, Proof};
 pub use network::Network;
 pub use pattern::Pattern;
-pub use run::{LogLine, Outcome, Place, Run, StateOp, StateWrite};
+pub use run::{LogLine, Outcome, Place, Run, StateOp, StateWrite, same_value};
 pub use secret::Secret;
 pub use time::Timestamp;
 pub use wait::{Chain, NewWait, OnGap, OnReload, Wait, WaitId, WaitKind};

@@ -91,7 +91,8 @@ pub enum Outcome {
     /// The handler did not run.
     Skipped {
         /// `filter`, `expired`, `unloaded`, `mode: single`, `queue full`, `superseded`,
-        /// `cooldown`, `restarted`, `cancelled`, `reloaded`, `gap`, `deadline`, `too many keys`.
+        /// `cooldown`, `restarted`, `cancelled`, `reloaded`, `gap`, `deadline`, `too many keys`,
+        /// `holding` (a change must last first), `not held` (it did not).
         reason: String,
     },
 }
@@ -141,6 +142,23 @@ pub enum StateOp {
     Remove,
 }
 
+/// Whether two values are the same to people: `1` and `1.0` are, wherever they stand. What is the
+/// same is no change, neither told nor remembered.
+pub fn same_value(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Number, Object};
+    match (a, b) {
+        (Number(a), Number(b)) => a == b || a.as_f64() == b.as_f64() && a.is_f64() != b.is_f64(),
+        (Array(a), Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
+        }
+        (Object(a), Object(b)) => {
+            let same = |(name, a)| b.get(name).is_some_and(|b| same_value(a, b));
+            a.len() == b.len() && a.iter().all(same)
+        }
+        _ => a == b,
+    }
+}
+
 impl StateOp {
     /// The value after this operation on `before`; `None` when it is gone.
     pub fn apply(&self, before: Option<&serde_json::Value>) -> Option<serde_json::Value> {
@@ -180,6 +198,16 @@ mod tests {
         assert_eq!(add(json!(0.5), Some(json!(1))), Some(json!(1.5)));
         assert_eq!(add(json!(1), Some(json!("text"))), Some(json!(1.0)));
         assert!(add(json!(1), Some(json!(i64::MAX))).is_some_and(|sum| sum.is_f64()));
+    }
+
+    #[test]
+    fn a_whole_number_and_the_same_fraction_are_one_value() {
+        assert!(same_value(&json!({"a": [1]}), &json!({"a": [1.0]})));
+        assert!(!same_value(&json!(1), &json!(1.5)));
+        assert!(!same_value(&json!([1]), &json!([1, 1])));
+        assert!(!same_value(&json!({"a": 1}), &json!({"b": 1})));
+        let large = 1_u64 << 60;
+        assert!(!same_value(&json!(large), &json!(large + 1)));
     }
 
     #[test]

@@ -53,7 +53,10 @@ pub enum WaitKind {
         arguments: Vec<serde_json::Value>,
     },
     /// `on_state` with `for`: the time; a change of the state cancels it.
-    Hold,
+    Hold {
+        /// What its handler is told of the change.
+        change: serde_json::Value,
+    },
 }
 
 /// What becomes of a wait that fell due while the host was down.

@@ -11,7 +11,7 @@ use crate::{
     Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schedules, schema,
     silences, state_edits, state_history, waits,
 };
-use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId};
+use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId, same_value};
 use rusqlite::{Connection, OptionalExtension, Result};
 
 /// The next free row numbers.
@@ -279,6 +279,8 @@ impl Batch<'_> {
         if was == is {
             return Ok(());
         }
+        let same = was.as_ref().zip(is.as_ref());
+        let same = same.is_some_and(|(was, is)| same_value(was, is));
         let text = is.map(|value| value.to_string());
         match &text {
             Some(text) => self
@@ -293,6 +295,9 @@ impl Batch<'_> {
                 .prepare_cached("DELETE FROM state WHERE key = ?1")?
                 .execute([&write.key])?,
         };
+        if same {
+            return Ok(());
+        }
         state_history::note(self.connection, (&write.key, text.as_deref()), at, run)
     }
 

@@ -7,6 +7,7 @@
 
 use crate::prepare::Prepared;
 use crate::rows::EventRow;
+use crate::turn::Turn;
 use crate::{
     Appended, Blob, Committed, NewRefusal, Priority, ScheduleRow, ScriptVersion, Silence,
     Unavailable,
@@ -64,6 +65,16 @@ pub(crate) enum Op {
     Close {
         reply: oneshot::Sender<()>,
     },
+}
+
+impl Op {
+    /// The turn of a run.
+    pub(crate) fn turn(&self) -> Option<&Turn> {
+        match self {
+            Self::Commit { run, .. } => run.turn.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl Op {

@@ -98,7 +98,7 @@ pub(crate) fn slice(
     }
     // What the state was takes up room as well.
     let points = match too_big {
-        true => state_history::remove_oldest(connection, cutoff, SIZE_SLICE)?,
+        true => state_history::remove_oldest(connection, i64::MAX, SIZE_SLICE)?,
         false => 0,
     };
     if !anything_before(connection, cutoff)? {

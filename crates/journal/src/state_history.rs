@@ -60,6 +60,8 @@ pub(crate) fn note(
 pub(crate) struct Pruner {
     keep: Option<Duration>,
     most: usize,
+    /// The row that was looked at last for its age.
+    aged: i64,
     /// The key that was counted last.
     counted: String,
     /// The hidden key that was looked at last, in a round under way.
@@ -72,6 +74,7 @@ impl Pruner {
         Self {
             keep,
             most: MOST_PER_KEY,
+            aged: 0,
             counted: String::new(),
             looked: HIDDEN.to_owned(),
             hidden_due: Instant::now(),
@@ -88,11 +91,31 @@ impl Pruner {
         let mut removed = 0;
         if let Some(keep) = self.keep {
             let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-            removed += remove_oldest(connection, wall.0.saturating_sub(keep), SLICE)?;
+            let before = wall.0.saturating_sub(keep);
+            removed += remove_oldest(connection, before, SLICE)?;
+            removed += self.look_on(connection, before)?;
         }
         removed += self.count(connection)?;
         if now >= self.hidden_due {
             removed += self.look(connection, wall, now)?;
+        }
+        Ok(removed)
+    }
+
+    /// Takes up the rows after those looked at last: while a clock ran ahead, rows were dated in the
+    /// future, and what stands behind them would never be found at the front.
+    fn look_on(&mut self, connection: &Connection, before: i64) -> Result<usize> {
+        let rows: Vec<(i64, i64)> = connection
+            .prepare_cached("SELECT id, at FROM state_history WHERE id > ?1 ORDER BY id LIMIT ?2")?
+            .query_map((self.aged, SLICE as i64), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<Result<_>>()?;
+        self.aged = rows.last().map_or(0, |(id, _)| *id);
+        let mut remove = connection.prepare_cached("DELETE FROM state_history WHERE id = ?1")?;
+        let mut removed = 0;
+        for (id, _) in rows.iter().filter(|(_, at)| *at < before) {
+            removed += remove.execute([id])?;
         }
         Ok(removed)
     }
@@ -241,6 +264,19 @@ mod tests {
             ["a18", "a19", "b1"],
             "the younger ones than twelve days"
         );
+    }
+
+    #[test]
+    fn values_dated_in_the_future_keep_no_older_ones_from_going() {
+        let connection = database();
+        for n in 0..2 * SLICE {
+            let at = if n < SLICE { 1_000 * DAY } else { DAY };
+            note(&connection, ("a", Some("1")), Timestamp(at), 1).unwrap();
+        }
+        let mut pruner = Pruner::new(Some(Duration::from_secs(86_400)));
+        let now = Instant::now();
+        let mut step = || pruner.step(&connection, Timestamp(20 * DAY), now).unwrap();
+        assert_eq!(step() + step() + step(), SLICE);
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl Writer {
 
     /// Stores a batch and answers everybody in it.
     fn write(&mut self, mut batch: Vec<Op>) {
-        for op in batch.extract_if(.., |op| turn(op).is_some_and(Turn::is_lost)) {
+        for op in batch.extract_if(.., |op| op.turn().is_some_and(Turn::is_lost)) {
             fail(op, &Unavailable::behind());
         }
         loop {
@@ -203,7 +203,7 @@ impl Writer {
                 Err(Failure::Batch(error)) => {
                     let unavailable = self.diagnose(&error);
                     for op in batch {
-                        turn(&op).inspect(|turn| turn.lose());
+                        op.turn().inspect(|turn| turn.lose());
                         fail(op, &unavailable);
                     }
                     return;
@@ -298,14 +298,6 @@ impl Writer {
         if let Err(error) = result {
             tracing::warn!(error = %error, "could not write the journal's log back; trying again later");
         }
-    }
-}
-
-/// The turn of a run.
-fn turn(op: &Op) -> Option<&Turn> {
-    match op {
-        Op::Commit { run, .. } => run.turn.as_ref(),
-        _ => None,
     }
 }
 

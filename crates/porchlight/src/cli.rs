@@ -83,6 +83,15 @@ pub enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// List what scripts keep, show or set a value, or show what it was.
+    State {
+        /// What to do; `list` when left out.
+        #[command(subcommand)]
+        what: Option<StateCommand>,
+        /// JSON, one object a line.
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// Print what scripts can call: all of it, a module, or a function.
     Reference(ReferenceArgs),
     /// Start a script from a template: scripts/NAME.rhai.
@@ -139,6 +148,43 @@ pub struct ReplayArgs {
     /// JSON, one object a line for each action.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What `state` can do.
+#[derive(Subcommand)]
+pub enum StateCommand {
+    /// List all keys and their values.
+    List {
+        /// Only keys that begin like this.
+        #[arg(value_name = "PREFIX", default_value = "")]
+        prefix: String,
+    },
+    /// Show a value.
+    Get {
+        /// Its key.
+        key: String,
+    },
+    /// Set a value by hand, also while the host runs; scripts that listen are told.
+    Set {
+        /// Its key.
+        key: String,
+        /// JSON (`true`, `5`, `{"a": 1}`), or else a text.
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Remove a value by hand.
+    Remove {
+        /// Its key.
+        key: String,
+    },
+    /// Show what a value was, oldest first.
+    History {
+        /// Its key.
+        key: String,
+        /// Only the newest N.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+    },
 }
 
 /// What `send` takes.

@@ -18,12 +18,14 @@ mod outgoing;
 mod output;
 mod reference;
 mod rehearse;
+mod remembered;
 mod replay;
 mod request;
 mod run;
 mod scripts;
 mod send;
 mod shadow;
+mod state_command;
 mod test;
 mod verify;
 mod versions;
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Some(Command::Actions { what: None, list }) => list::actions(&home, &list),
         Some(Command::Replay(args)) => replay::replay(&home, &args),
         Some(Command::Test(args)) => test::test(&home, &args),
+        Some(Command::State { what, json }) => state_command::state(&home, what, json),
         Some(Command::Reference(args)) => reference::reference(&args),
         Some(Command::New { name }) => new::new(&home, &name),
     };

@@ -10,11 +10,12 @@ use crate::config::Config;
 use crate::dispatch::backlog::{Loader, Missed};
 use crate::dispatch::committer::{self, Exits};
 use crate::dispatch::workers::{Tools, Workers};
-use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, system_clock};
+use crate::dispatch::{Dispatcher, Input, Parts, ScriptSet, look_for_edits, system_clock};
 use crate::gate::Gate;
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
+use crate::remembered::Remembered;
 use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
 use crate::versions::Versions;
@@ -99,7 +100,8 @@ async fn serve_house(
     let performer = Arc::new(performer(home, &config, &journal, &clock)?);
     let outgoing = Arc::new(Outgoing::start(&journal, &performer, &clock));
     let state = State::from(reader.state().map_err(|error| error.to_string())?);
-    let host = host(home, &config, state, performer, &clock);
+    let asking = (performer, Remembered::new(journal.clone()));
+    let host = host(home, &config, state.clone(), asking, &clock);
 
     let tools = Tools {
         host: Arc::new(RwLock::new(host.clone())),
@@ -121,6 +123,8 @@ async fn serve_house(
         place: config.place.clone(),
         silences: reader.silences().map_err(|error| error.to_string())?,
         waits: reader.waits().map_err(|error| error.to_string())?,
+        state,
+        edits: reader.state_edits(0).map_err(|error| error.to_string())?,
         last_event: reader.last_event_id().map_err(|error| error.to_string())?,
         clock: Arc::clone(&clock),
     });
@@ -170,6 +174,7 @@ async fn serve_house(
             .with_shadow(shadow)
     };
     let watcher = watch_scripts(home, library, journal.clone(), inputs.clone(), live)?;
+    let edits = tokio::spawn(look_for_edits(journal.clone(), inputs.clone()));
     let looker = tokio::spawn(Arc::clone(&outgoing).look_for_open_actions());
 
     stop_signal().await;
@@ -185,6 +190,7 @@ async fn serve_house(
         _ = tokio::time::timeout(drain, stopped).await;
         drop(watcher);
         looker.abort();
+        edits.abort();
         outgoing.drain(drain).await;
         dispatcher.abort();
         committer.abort();
@@ -203,6 +209,7 @@ fn open_journal(home: &Home, config: &Config, clock: &Clock) -> Result<Journal, 
             max_age: Some(config.journal.keep),
             max_bytes: Some(config.journal.max_size),
         },
+        keep_state: Some(config.journal.keep_state),
         clock: Arc::clone(clock),
         ..porchlight_journal::Options::default()
     };
@@ -246,11 +253,14 @@ fn host(
     home: &Home,
     config: &Config,
     state: State,
-    performer: Arc<Performer>,
+    (performer, remembered): (Arc<Performer>, Remembered),
     clock: &Clock,
 ) -> Host {
     let runtime = tokio::runtime::Handle::current();
     let ask = move |kind: &str, args: &serde_json::Value, left: Duration| {
+        if kind == Remembered::KIND {
+            return remembered.answer(args);
+        }
         runtime
             .block_on(performer.perform(kind, args, "", left))
             .map(|receipt| receipt.detail)

@@ -8,6 +8,7 @@ use crate::host::HostConfig;
 use crate::lane::OpenWaits;
 use crate::permissions::Rights;
 use crate::script::{File, Handler, Setting};
+use crate::state::Grants;
 use porchlight_core::{
     Action, Asked, Chain, Diagnostic, LogLine, NewEvent, NewWait, StateWrite, Timestamp,
 };
@@ -43,6 +44,8 @@ pub(crate) struct Loading {
     pub(crate) captured: Option<GlobalRuntimeState>,
     pub(crate) handlers: Vec<Handler>,
     pub(crate) settings: Vec<Setting>,
+    /// What `state::get` gives while nothing is kept.
+    pub(crate) defaults: BTreeMap<String, Value>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -69,6 +72,8 @@ pub(crate) struct Running {
     /// `None` was begun and cancelled by this run.
     pub(crate) waits: Vec<Option<NewWait>>,
     pub(crate) emitted: Vec<NewEvent>,
+    /// What it was granted of budgets.
+    pub(crate) grants: Grants,
     /// What it asked, for a replay.
     pub(crate) asked: Vec<Asked>,
     /// How many questions it asked.

@@ -44,9 +44,14 @@ pub(crate) fn passes(filter: &[(String, Value)], event: &Event) -> bool {
 
 /// The text of one field of an event, for a `key`; empty when it is not there.
 pub(crate) fn text(event: &Event, path: &str) -> String {
-    match field(event, path) {
+    as_text(field(event, path).as_ref())
+}
+
+/// A value as the text of a `key`.
+pub(crate) fn as_text(value: Option<&Value>) -> String {
+    match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text,
+        Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }
 }

@@ -8,6 +8,7 @@ mod call;
 pub(crate) mod cause;
 mod engines;
 pub(crate) mod silence;
+mod state_events;
 pub(crate) mod tick;
 mod wait;
 
@@ -183,6 +184,11 @@ impl Host {
     /// After how many failures in a row a script is parked; 0 is never.
     pub(crate) fn park_after(&self) -> u32 {
         self.inner.config.rules.park_after
+    }
+
+    /// What a script may use up.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.config.limits
     }
 
     /// What time it is.

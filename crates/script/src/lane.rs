@@ -9,19 +9,21 @@
 //! journal, queued events are still unfinished there, cooldowns are hidden state values.
 
 mod cooldown;
+mod hold;
 mod job;
 mod open;
 pub(crate) mod parked;
 mod tracks;
+mod version;
 
 pub use job::{Fell, Finished, Job, Past, Told, Work};
 pub(crate) use open::OpenWaits;
 
-use crate::{Host, Script};
+use crate::Host;
 use job::{parts, unloaded};
-use porchlight_core::{Chain, OnReload, Outcome, Run, Wait};
-use std::sync::Arc;
+use porchlight_core::{Chain, Outcome, Run, Wait};
 use tracks::{Admission, Tracks};
+use version::version_of;
 
 /// The lane of one script.
 #[derive(Default)]
@@ -56,7 +58,15 @@ impl Lane {
         job: Job,
         report: &mut dyn FnMut(Finished),
     ) {
-        if let Work::Wait(wait, fell) = &job.work {
+        if self.has_held(host, &job) {
+            if let Work::Wait(wait, _) = &job.work {
+                self.open.end(&wait.name);
+                self.over(&wait.chain);
+            }
+            self.trigger(host, past, job, report);
+        } else if hold::watches(&job) {
+            self.watch(host, job, report);
+        } else if let Work::Wait(wait, fell) = &job.work {
             let mut run = self.end_wait(host, past, wait, *fell, &job);
             self.parked.note(host, job.script.as_deref(), &mut run);
             self.settle(&mut run, Some(wait), &[]);
@@ -197,6 +207,9 @@ impl Lane {
         if let Fell::Dropped(reason) = fell {
             return skip(reason);
         }
+        if let Some(reason) = hold::moot(host, wait, job.script.as_ref()) {
+            return skip(reason);
+        }
         if wait.cut_off && fell == Fell::Due {
             return skip("deadline");
         }
@@ -261,24 +274,4 @@ pub(crate) struct Begin {
     pub(crate) chain: Chain,
     pub(crate) open: OpenWaits,
     pub(crate) writes: Vec<porchlight_core::StateWrite>,
-}
-
-/// The version that a wait is to run: that which began it, or the live one where it says so.
-fn version_of(
-    past: &mut dyn Past,
-    wait: &Wait,
-    live: Option<&Arc<Script>>,
-) -> Result<Arc<Script>, String> {
-    if let Some(live) = live {
-        let migrates = wait.on_reload == OnReload::Migrate && {
-            let captured = wait.arguments.len();
-            let (path, name) = wait.function.rsplit_once('#').unwrap_or_default();
-            live.function(path, name, captured).is_some()
-                || live.function(path, name, captured + 1).is_some()
-        };
-        if live.hash == wait.script_hash || migrates {
-            return Ok(Arc::clone(live));
-        }
-    }
-    past.version(&wait.script, &wait.script_hash)
 }

@@ -106,6 +106,7 @@ fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
         captured: None,
         handlers: Vec::new(),
         settings: Vec::new(),
+        defaults: BTreeMap::new(),
         diagnostics: Vec::new(),
     }
 }
@@ -295,6 +296,7 @@ fn finish(
         warnings: loading.diagnostics,
         rights: loading.rights,
         settings: loading.settings,
+        defaults: loading.defaults,
         emits,
         files: loading.files,
     }))

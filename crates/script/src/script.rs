@@ -6,7 +6,8 @@
 use crate::options::HandlerOptions;
 use crate::permissions::Rights;
 use crate::schedule::{GapPolicy, Schedule};
-use porchlight_core::{Diagnostic, Pattern, Place};
+use crate::state::StateChange;
+use porchlight_core::{Diagnostic, Event, Pattern, Place};
 use rhai::{AST, FnPtr, GlobalRuntimeState};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub struct Inner {
     pub warnings: Vec<Diagnostic>,
     /// The settings that it asked for, with the values in force.
     pub settings: Vec<Setting>,
+    /// What its `state::get` gives while nothing is kept, by key.
+    pub defaults: BTreeMap<String, Value>,
     /// A pattern for the types of each of its `emit` calls; `**` where they are not written out.
     pub emits: Vec<String>,
     /// What it may reach, when it is held to a list.
@@ -72,6 +75,8 @@ pub enum Trigger {
     Event,
     /// That none came for a while.
     Silence(Silence),
+    /// A change of the state, told by an event.
+    State(StateChange),
     /// The clock.
     Schedule(Timed),
     /// The start of the host.
@@ -119,6 +124,18 @@ pub struct Handler {
     pub(crate) state: Option<GlobalRuntimeState>,
     /// How it runs.
     pub options: HandlerOptions,
+}
+
+impl Handler {
+    /// Whether it has anything to do with an event whose type it wants. Handlers of `on_state` don't
+    /// with most, and are not asked then.
+    pub fn wants(&self, event: &Event) -> bool {
+        match &self.trigger {
+            Trigger::Event => true,
+            Trigger::State(change) => change.concerns(event),
+            Trigger::Silence(_) | Trigger::Schedule(_) | Trigger::Start => false,
+        }
+    }
 }
 
 impl Script {

@@ -14,7 +14,6 @@ mod time;
 use crate::current;
 use crate::lane::{Fell, Finished, Job, Lane, Work};
 use crate::schedule::{HomePlace, Scheduled, Ticks};
-use crate::script::Trigger;
 use crate::{Agenda, Host, Script, State, Subscriptions};
 use past::Memory;
 use porchlight_core::{ActionError, Event, EventId, NewEvent, Run, Timestamp, Wait, WaitId};
@@ -122,6 +121,7 @@ impl World {
                 })
             });
         });
+        host.state().set_listeners(&scripts);
         let mut ticks = Ticks::new(place, []);
         let schedules = scripts.iter().flat_map(|script| Scheduled::of(script));
         ticks.set(schedules.collect(), setup.start);
@@ -183,6 +183,22 @@ impl World {
         Ok(id)
     }
 
+    /// Somebody sets a value of the state by hand, now, or removes it; who listens is told.
+    ///
+    /// # Errors
+    /// As for [`World::send`].
+    pub fn set_state(&mut self, key: &str, value: Option<Value>) -> Result<(), Overrun> {
+        let set = crate::state::SetByHand {
+            id: self.next_event,
+            key: key.to_owned(),
+            value,
+        };
+        let run = set.apply(self.state(), self.now());
+        run.emitted
+            .into_iter()
+            .try_for_each(|event| self.send(event).map(|_| ()))
+    }
+
     /// The same with the number that it has in the journal.
     ///
     /// # Errors
@@ -204,8 +220,7 @@ impl World {
             }
             let handlers: Vec<_> = self.subscriptions.matching(&event.kind).collect();
             for (script, handler) in handlers {
-                let trigger = &self.memory.scripts[script].handlers[handler].trigger;
-                if *trigger == Trigger::Event {
+                if self.memory.scripts[script].handlers[handler].wants(&event) {
                     let work = Work::Handler(handler);
                     events.extend(self.perform(script, Some(&event), work)?);
                 }
@@ -283,6 +298,7 @@ impl World {
                 self.agenda.remove(old);
             }
             let content = wait.clone();
+            self.host.state().heed(&content);
             self.agenda.add(Wait { id, content });
         }
         let root = self.memory.root(run.event);

@@ -68,6 +68,8 @@ pub struct JournalConfig {
     pub keep: Duration,
     /// The oldest finished events are forgotten when the journal is larger than this, in bytes.
     pub max_size: u64,
+    /// `[state] keep`: what the state was is forgotten after so long.
+    pub keep_state: Duration,
 }
 
 /// `[command.NAME]`: a program that scripts may start.
@@ -187,7 +189,12 @@ fn read_journal(root: &Section<'_>) -> JournalConfig {
     let mut journal = JournalConfig {
         keep: Duration::from_secs(30 * 86_400),
         max_size: 2 << 30,
+        keep_state: Duration::from_secs(30 * 86_400),
     };
+    if let Some(section) = root.section("state") {
+        journal.keep_state = section.duration("keep").unwrap_or(journal.keep_state);
+        section.finish();
+    }
     let Some(section) = root.section("journal") else {
         return journal;
     };

@@ -37,6 +37,7 @@ impl Dispatcher {
         changed.extend::<Vec<String>>(names(&set));
         changed.sort_unstable();
         changed.dedup();
+        self.values.set_listeners(&set.scripts);
         let before = std::mem::replace(&mut self.set, set);
         self.take_schedules(&before);
         self.end_reloaded_waits(&changed);

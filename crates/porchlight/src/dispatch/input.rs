@@ -3,6 +3,7 @@
 use super::backlog::Page;
 use super::heard;
 use porchlight_core::{Event, EventId, Wait, WaitId};
+use porchlight_journal::StateEdit;
 use porchlight_script::{Finished, Lane, Script, Subscriptions};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -47,6 +48,8 @@ pub enum Input {
     Committed(Box<CommittedRun>),
     /// Unfinished events, read back from the journal.
     Page(Page),
+    /// Values that somebody set by hand.
+    Edits(Vec<StateEdit>),
     /// The last events of the subscriptions to silence, found in the journal.
     Heard(heard::Found),
     /// Stop: no new jobs; answer when those under way are committed.

@@ -11,9 +11,11 @@
 
 pub mod backlog;
 pub mod committer;
+mod edits;
 mod heard;
 mod input;
 pub mod lanes;
+mod lookup;
 mod open;
 mod parked;
 mod silences;
@@ -21,15 +23,18 @@ mod ticks;
 mod waits;
 pub mod workers;
 
-use backlog::{Purpose, Ran};
+use backlog::Purpose;
 use committer::Commit;
+use edits::Values;
+pub use edits::look_for_edits;
 pub use input::{CommittedRun, Input, ScriptSet};
 use lanes::{Lanes, Offer};
+use lookup::{Lookup, job};
 use open::OpenEvents;
 use porchlight_core::{Event, EventId, Timestamp, Wait};
-use porchlight_journal::{Beside, Journal, ScheduleRow, Silence};
+use porchlight_journal::{Beside, Journal, ScheduleRow, Silence, StateEdit};
 use porchlight_script::schedule::HomePlace;
-use porchlight_script::{Agenda, Fell, Finished, Job, Script, Trigger, Work};
+use porchlight_script::{Agenda, Fell, Finished, Job, Script, State, Trigger, Work};
 use silences::Silences;
 use std::sync::Arc;
 use ticks::Clockwork;
@@ -39,17 +44,6 @@ use workers::Workers;
 
 /// Events held in memory at once; beyond it, jobs are deferred to the journal.
 const MAX_OPEN_EVENTS: usize = 8192;
-
-/// For whom an event is dispatched.
-#[derive(Clone, Copy)]
-enum Lookup<'a> {
-    /// For all scripts; it is new.
-    Live,
-    /// For all scripts, but not for the handlers that ran before the start.
-    Recovered(&'a Ran),
-    /// For one script that had deferred it, but not for the handlers that ran before the start.
-    Lane(&'a str, &'a Ran),
-}
 
 /// The loop's state.
 pub struct Dispatcher {
@@ -63,6 +57,7 @@ pub struct Dispatcher {
     /// The events of before the start are still being read.
     recovering: bool,
     silences: Silences,
+    values: Values,
     clockwork: Clockwork,
     /// How many subscriptions to silence the journal keeps.
     kept_silences: usize,
@@ -101,6 +96,10 @@ pub struct Parts {
     pub schedules: Vec<ScheduleRow>,
     /// Where the home is.
     pub place: HomePlace,
+    /// The state, which scripts share.
+    pub state: State,
+    /// The values that somebody set by hand while the host did not run.
+    pub edits: Vec<StateEdit>,
     /// The newest event at start: all up to it are recovered from the journal.
     pub last_event: EventId,
     /// What time it is.
@@ -112,7 +111,10 @@ impl Dispatcher {
     pub fn new(parts: Parts) -> Self {
         let lanes = Lanes::new(&parts.waits);
         let mut agenda = Agenda::default();
-        parts.waits.into_iter().for_each(|wait| agenda.add(wait));
+        parts.waits.into_iter().for_each(|wait| {
+            parts.state.heed(&wait);
+            agenda.add(wait);
+        });
         Self {
             set: Arc::new(ScriptSet::new(Vec::new())),
             lanes,
@@ -123,6 +125,7 @@ impl Dispatcher {
             recovering: true,
             kept_silences: parts.silences.len(),
             silences: Silences::new(parts.silences),
+            values: Values::new(parts.state, parts.edits),
             clockwork: Clockwork::new(parts.place, parts.schedules),
             journal: parts.journal,
             workers: parts.workers,
@@ -143,11 +146,16 @@ impl Dispatcher {
         mut inputs: mpsc::UnboundedReceiver<Input>,
     ) {
         let missed = Arc::clone(&self.missed);
-        let Some(Input::Scripts(set)) = inputs.recv().await else {
-            return;
+        let set = loop {
+            match inputs.recv().await {
+                Some(Input::Scripts(set)) => break set,
+                Some(Input::Edits(edits)) => self.values.wait_with(edits),
+                _ => return,
+            }
         };
         self.resume_waits();
         self.take_scripts(set);
+        self.take_first_edits();
         self.backlog.request(Purpose::Start {
             after: 0,
             to: self.last_before_start,
@@ -182,6 +190,7 @@ impl Dispatcher {
             self.start_due_waits();
             self.start_due_silences();
             self.start_due_ticks();
+            self.values.prune((self.clock)());
             self.feed_workers();
         }
     }
@@ -191,6 +200,7 @@ impl Dispatcher {
             Input::Scripts(set) => self.take_scripts(set),
             Input::Heard(found) => self.silences.take_found(&found, (self.clock)()),
             Input::Ran(finished) => self.commit(*finished),
+            Input::Edits(edits) => self.take_edits(edits),
             Input::LaneFree(script, lane) => self.lanes.set_free(&script, *lane),
             Input::Committed(committed) => self.committed(*committed),
             Input::Page(page) => self.take_page(page),
@@ -209,14 +219,15 @@ impl Dispatcher {
         for (script, handler) in set.subscriptions.matching(&event.kind) {
             let place = (script, handler);
             let script = &set.scripts[script];
-            if script.handlers[handler].trigger != Trigger::Event {
+            if matches!(script.handlers[handler].trigger, Trigger::Silence(_)) {
                 // What is read back counted when it came, or is found by the look back.
                 if matches!(lookup, Lookup::Live) {
                     self.silences.hear(place, event);
                 }
                 continue;
             }
-            if lookup.excludes(script, handler) {
+            let wants = script.handlers[handler].wants(event);
+            if !wants || lookup.excludes(script, handler) {
                 continue;
             }
             let job = job(script, handler, event);
@@ -314,27 +325,6 @@ impl Dispatcher {
             _ = done.send(());
         }
         true
-    }
-}
-
-fn job(script: &Arc<Script>, handler: usize, event: &Arc<Event>) -> Job {
-    Job {
-        script: Some(Arc::clone(script)),
-        event: Some(Arc::clone(event)),
-        work: Work::Handler(handler),
-    }
-}
-
-impl Lookup<'_> {
-    fn excludes(self, script: &Script, handler: usize) -> bool {
-        let ran = match self {
-            Self::Live => return false,
-            Self::Lane(name, _) if script.name != name => return true,
-            Self::Recovered(ran) | Self::Lane(_, ran) => ran,
-        };
-        let id = script.handlers.get(handler).map(|handler| &handler.id);
-        ran.iter()
-            .any(|(name, ran_handler)| *name == script.name && Some(ran_handler) == id)
     }
 }
 

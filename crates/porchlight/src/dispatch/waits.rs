@@ -123,6 +123,7 @@ impl Dispatcher {
             if !scripts.contains(&wait.script) {
                 scripts.push(wait.script.clone());
             }
+            self.values.heed(&wait);
             self.agenda.add(wait);
         }
         // The script may have changed while the run that began them was under way.

@@ -1,5 +1,6 @@
 //! What scripts can call. One file per module; each function finds its run in `current`.
 
+mod budget;
 mod called;
 mod command;
 mod emit;
@@ -8,6 +9,7 @@ pub(crate) mod function;
 mod http;
 mod library;
 mod log;
+mod on_state;
 mod options;
 mod register;
 mod schedule;
@@ -33,6 +35,7 @@ pub(crate) const TRIGGERS: &[&str] = &[
     "on_silence",
     "on_state",
     "on_start",
+    "on_state",
     "every",
     "cron",
     "daily",
@@ -53,6 +56,8 @@ pub(crate) fn register(engine: &mut Engine) {
     register::register(engine);
     schedule::register(engine);
     silence::register(engine);
+    on_state::register(engine);
+    budget::register(engine);
     secret::register(engine);
     library::register(engine);
     waits::register(engine);

@@ -1,14 +1,16 @@
-//! `state::get`, `set`, `add`, `remove`, `keys`: values that outlive the run.
+//! `state::get`, `set`, `add`, `remove`, `has`, `keys`, `history`, `initial`: values that outlive
+//! the run.
 //!
 //! A run sees its own writes at once; everybody else sees them when the run is over.
 
-use super::{Fallible, empty, function, wrong};
+use super::{Fallible, duration, empty, function, nothing_left, take, tell, trigger, wrong};
 use crate::convert::{self, Use};
 use crate::current::{self, Running};
 use crate::permissions::{self, Need};
-use porchlight_core::{StateOp, StateWrite};
-use rhai::{Array, Dynamic, ImmutableString, Module};
-use serde_json::{Number, Value};
+use crate::state::HIDDEN;
+use porchlight_core::{StateOp, StateWrite, Timestamp};
+use rhai::{Array, Dynamic, ImmutableString, Map, Module, NativeCallContext};
+use serde_json::{Number, Value, json};
 
 /// A larger value belongs into a file.
 const LARGEST: usize = 256 * 1024;
@@ -32,8 +34,67 @@ pub(super) fn module() -> Module {
         /// });
         /// ```
         "get",
-        (key: &str) => get(key, Dynamic::UNIT),
-        (key: &str, fallback: Dynamic) => get(key, fallback),
+        (key: &str) => get(key, None),
+        (key: &str, fallback: Dynamic) => get(key, Some(fallback)),
+    }
+    function! {
+        module,
+        /// Says whether a value is kept; one of `state::initial` is none.
+        ///
+        /// * `key` (text): its name
+        ///
+        /// Gives (yes or no): whether it is there
+        ///
+        /// ```rhai
+        /// if !state::has("alarm") { log::info("never armed"); }
+        /// ```
+        "has",
+        (key: &str) => {
+            let key = plain(key)?;
+            within(|running| Ok(look_up(running, key).is_some()))
+        },
+    }
+    function! {
+        module,
+        /// Says at the top level of a script what its `state::get` gives while nothing is kept.
+        ///
+        /// It counts for this script alone, writes nothing, and `state::add` still begins at 0.
+        ///
+        /// * `key` (text): its name
+        /// * `value` (any): what `state::get(key)` gives when nothing was kept
+        ///
+        /// Fails inside a handler.
+        ///
+        /// ```rhai
+        /// state::initial("night.mode", false);
+        /// on("motion", |event| {
+        ///     if !state::get("night.mode") { light::on("hall"); }
+        /// });
+        /// ```
+        "initial",
+        [context] (key: &str, value: Dynamic) => initial(context, key, &value),
+    }
+    function! {
+        module,
+        /// Gives what a value was, oldest first: each real change, as far as it is stored.
+        ///
+        /// * `key` (text): its name
+        /// * `options` (map):
+        ///   * `since` (duration or time): how far back, or since when; all that is kept without it
+        ///   * `limit` (whole number): only the newest so many, at most 10000; 100 without it
+        ///
+        /// Gives (list): a map for each change: `#{ at, value }`; the value is `()` where it was removed
+        ///
+        /// ```rhai
+        /// on("daily.summary", |event| {
+        ///     for point in state::history("cellar.humidity", #{ since: "1d" }) {
+        ///         log::info(`${point.at}: ${point.value}`);
+        ///     }
+        /// });
+        /// ```
+        "history",
+        (key: &str) => history(key, Map::new()),
+        (key: &str, options: Map) => history(key, options),
     }
     function! {
         module,
@@ -108,6 +169,22 @@ fn within<T>(look: impl FnOnce(&mut Running) -> Fallible<T>) -> Fallible<T> {
     })
 }
 
+/// What is said of keys that begin with `~`.
+pub(super) const HIDDEN_KEY: &str =
+    "keys that begin with `~` are kept by Porchlight itself; choose another name";
+
+/// Refuses what is no key of a script.
+fn plain(key: &str) -> Fallible<&str> {
+    if key.is_empty() || key.len() > 256 {
+        return wrong("a state key has 1 to 256 bytes");
+    }
+    if key.starts_with(HIDDEN) {
+        return wrong(HIDDEN_KEY);
+    }
+    permissions::check(|| Need::State(key.to_owned()))?;
+    Ok(key)
+}
+
 fn look_up(running: &Running, key: &str) -> Option<Value> {
     match running.overlay.get(key) {
         Some(own) => own.clone(),
@@ -115,19 +192,76 @@ fn look_up(running: &Running, key: &str) -> Option<Value> {
     }
 }
 
-fn get(key: &str, default: Dynamic) -> Fallible<Dynamic> {
-    permissions::check(|| Need::State(key.to_owned()))?;
-    within(|running| Ok(look_up(running, key).map_or(default, convert::to_dynamic)))
+fn get(key: &str, fallback: Option<Dynamic>) -> Fallible<Dynamic> {
+    let key = plain(key)?;
+    within(|running| {
+        let found = look_up(running, key).map(convert::to_dynamic);
+        let declared = || {
+            let value = running.script.defaults.get(key).cloned();
+            value.map_or(Dynamic::UNIT, convert::to_dynamic)
+        };
+        Ok(found.or(fallback).unwrap_or_else(declared))
+    })
+}
+
+fn initial(context: &NativeCallContext, key: &str, value: &Dynamic) -> Fallible<()> {
+    let key = plain(key)?.to_owned();
+    let value = value_of(value)?;
+    let noted = current::loading(|loading| match loading.defaults.get(&key) {
+        Some(earlier) if *earlier != value => Some(earlier.to_string()),
+        _ => {
+            loading.defaults.insert(key.clone(), value);
+            None
+        }
+    });
+    match noted {
+        None => wrong("`state::initial` stands at the top level of a script"),
+        Some(None) => Ok(()),
+        Some(Some(earlier)) => {
+            let message = format!("{key:?} is {earlier} at first already");
+            trigger::note(context, message, "a key has one first value in a script");
+            Ok(())
+        }
+    }
+}
+
+fn history(key: &str, mut options: Map) -> Fallible<Dynamic> {
+    let key = plain(key)?;
+    let limit = match take(&mut options, "limit").map(|value| value.as_int()) {
+        None => 100,
+        Some(Ok(limit @ 1..=10_000)) => limit,
+        Some(_) => return wrong("`limit` is a whole number from 1 to 10000"),
+    };
+    let since = take(&mut options, "since").map(|value| since(&value));
+    nothing_left(&options, "state::history", &["since", "limit"])?;
+    let args = json!({ "key": key, "since": since.transpose()?, "limit": limit });
+    tell::ask("state.history", &args, None)
+}
+
+/// The moment that is meant by a length of time before now, or by a time, in milliseconds.
+fn since(value: &Dynamic) -> Fallible<i64> {
+    let text = value.to_string();
+    if let Some(time) = Timestamp::parse_rfc3339(&text) {
+        return Ok(time.0);
+    }
+    let ago = duration(value, "`since`")?;
+    let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+    within(|running| Ok(running.now.0.saturating_sub(ago)))
 }
 
 fn set(key: &str, value: Dynamic) -> Fallible<()> {
-    let value = convert::to_json(&value, Use::Plain).or_else(wrong)?;
+    let value = value_of(&value)?;
     let size = value.to_string().len();
-    if size > LARGEST {
-        return wrong("a state value is larger than 256 KiB; keep it in a file");
-    }
     within(|running| running.weigh(size).or_else(wrong))?;
     write(key, StateOp::Set(value)).map(|_| ())
+}
+
+fn value_of(value: &Dynamic) -> Fallible<Value> {
+    let value = convert::to_json(value, Use::Plain).or_else(wrong)?;
+    if value.to_string().len() > LARGEST {
+        return wrong("a state value is larger than 256 KiB; keep it in a file");
+    }
+    Ok(value)
 }
 
 fn add(key: &str, amount: Number) -> Fallible<Dynamic> {
@@ -136,16 +270,9 @@ fn add(key: &str, amount: Number) -> Fallible<Dynamic> {
 }
 
 fn write(key: &str, op: StateOp) -> Fallible<Option<Value>> {
-    if key.is_empty() || key.len() > 256 {
-        return wrong("a state key has 1 to 256 bytes");
-    }
-    permissions::check(|| Need::State(key.to_owned()))?;
+    let key = plain(key)?;
     within(|running| {
-        let most = running.config.limits.state_writes;
-        if running.writes.len() >= most {
-            let what = format!("more than {most} state writes in one run");
-            return wrong(running.exceed(&what, "state_writes"));
-        }
+        count_write(running)?;
         let after = op.apply(look_up(running, key).as_ref());
         running.overlay.insert(key.to_owned(), after.clone());
         running.writes.push(StateWrite {
@@ -156,6 +283,16 @@ fn write(key: &str, op: StateOp) -> Fallible<Option<Value>> {
     })
 }
 
+/// Stops a run that writes too much.
+pub(super) fn count_write(running: &mut Running) -> Fallible<()> {
+    let most = running.config.limits.state_writes;
+    if running.writes.len() >= most {
+        let what = format!("more than {most} state writes in one run");
+        return wrong(running.exceed(&what, "state_writes"));
+    }
+    Ok(())
+}
+
 fn keys(prefix: &str) -> Fallible<Array> {
     permissions::check(|| Need::State(prefix.to_owned()))?;
     within(|running| {
@@ -164,6 +301,9 @@ fn keys(prefix: &str) -> Fallible<Array> {
         for (key, value) in running.overlay.range(prefix.to_owned()..) {
             if !key.starts_with(prefix) {
                 break;
+            }
+            if key.starts_with(HIDDEN) {
+                continue;
             }
             if value.is_some() {
                 keys.insert(key.clone());

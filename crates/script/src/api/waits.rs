@@ -6,7 +6,7 @@
 
 mod common;
 
-pub(super) use common::DOC;
+pub(super) use common::{DOC, ON_GAP, word};
 
 use super::called::Called;
 use super::fenced::shown;

@@ -3,9 +3,10 @@
 //! A call happens on the calling thread. It has no effect but on the shared state, and on that only
 //! once it has ended; a call that is to be tried again decides nothing.
 
-use super::Host;
+use super::{Host, state_events};
 use crate::current::{self, Current, Running};
 use crate::lane::OpenWaits;
+use crate::state::Grants;
 use crate::{Script, deadline, explain};
 use porchlight_core::{Chain, NewWait, Outcome, Place, Run, StateOp, StateWrite};
 use rhai::{
@@ -22,15 +23,18 @@ impl Host {
         mut call: Call<'_>,
     ) -> (Run, OpenWaits) {
         let begun = Instant::now();
-        let retry = call.retry.take();
+        let (retry, depth) = (call.retry.take(), call.depth);
         let ended = self.call(script, &run, call);
         run.outcome = outcome(&ended.result, ended.exceeded(), &run.place.path, &run.place);
         let mut open = OpenWaits::default();
+        // What it was granted counts until its writes do.
+        let mut grants = Grants::default();
         if let Some(decided) = ended.decided {
             let decided = *decided;
             run.logs = decided.logs;
             run.asked = decided.asked;
             open = decided.open;
+            grants = decided.grants;
             match (&run.outcome, retry) {
                 // It decides nothing: the next attempt begins from the same point.
                 (Outcome::Error { .. }, Some(next)) => run.waits = vec![next],
@@ -44,7 +48,9 @@ impl Host {
                 }
             }
         }
-        self.inner.config.state.apply(&run.state);
+        let became = self.inner.config.state.apply(&run.state);
+        drop(grants);
+        state_events::tell(&mut run, became, depth, self.limits());
         run.duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         (run, open)
     }
@@ -71,6 +77,7 @@ impl Host {
             open: call.open,
             cancelled: Vec::new(),
             emitted: Vec::new(),
+            grants: Grants::default(),
             asked: Vec::new(),
             asks: 0,
             size: 0,

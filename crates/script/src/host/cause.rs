@@ -4,17 +4,19 @@
 //! run of the same identity, which is what keeps one from happening twice after a crash.
 
 use super::Host;
-use super::silence::Silent;
+use super::silence::{Silent, late};
 use super::tick::Start;
 use crate::convert::{self, Use};
 use crate::event::ScriptEvent;
 use crate::options::{HandlerOptions, Key};
 use crate::schedule::Tick;
-use crate::{Handler, Script, filter};
-use porchlight_core::{Event, EventId, Run, Timestamp};
+use crate::state::Changed;
+use crate::{Handler, Script, Trigger, filter};
+use porchlight_core::{Event, EventId, Run, Timestamp, Wait, WaitKind};
 use rhai::Dynamic;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What calls a handler.
 pub(crate) enum Cause<'a> {
@@ -26,6 +28,8 @@ pub(crate) enum Cause<'a> {
     Tick(&'a Tick),
     /// The start of the host.
     Start(&'a Start),
+    /// A change of the state that has lasted.
+    Held(&'a Wait),
 }
 
 impl Cause<'_> {
@@ -36,6 +40,7 @@ impl Cause<'_> {
             Self::Silence(silent) => silent.identity(handler),
             Self::Tick(tick) => (0, tick.name()),
             Self::Start(start) => (0, start.identity(handler)),
+            Self::Held(wait) => (wait.event, format!("wait:{}", wait.id)),
         }
     }
 
@@ -50,6 +55,10 @@ impl Cause<'_> {
         match self {
             Self::Event(event) => options.skips(event, now),
             Self::Tick(tick) => tick.skips(options, now),
+            Self::Held(wait) => options
+                .expires
+                .is_some_and(|limit| now.since(wait.due) > limit)
+                .then_some("expired"),
             Self::Silence(_) | Self::Start(_) => None,
         }
     }
@@ -58,6 +67,7 @@ impl Cause<'_> {
     pub(super) fn depth(&self) -> u32 {
         match self {
             Self::Event(event) => event.depth,
+            Self::Held(wait) => wait.depth,
             Self::Silence(_) | Self::Tick(_) | Self::Start(_) => 0,
         }
     }
@@ -65,7 +75,11 @@ impl Cause<'_> {
     /// The handler's argument.
     pub(super) fn argument(&self, host: &Host, handler: &Handler) -> Dynamic {
         match self {
-            Self::Event(event) => Dynamic::from(ScriptEvent(host.view(event))),
+            Self::Event(event) if !matches!(handler.trigger, Trigger::State(_)) => {
+                Dynamic::from(ScriptEvent(host.view(event)))
+            }
+            Self::Event(event) => told_late(self.kept(handler), host.now().since(event.received)),
+            Self::Held(wait) => told_late(self.kept(handler), host.now().since(wait.due)),
             _ => convert::to_dynamic(self.kept(handler)),
         }
     }
@@ -73,12 +87,26 @@ impl Cause<'_> {
     /// The argument as a wait keeps it.
     pub(super) fn kept(&self, handler: &Handler) -> Value {
         match self {
+            Self::Event(event) if matches!(handler.trigger, Trigger::State(_)) => {
+                let changed = Changed::read(event).map(|changed| changed.argument("0s"));
+                changed.unwrap_or_default()
+            }
             Self::Event(_) => json!({ convert::EVENT: true }),
+            Self::Held(wait) => match &wait.kind {
+                WaitKind::Hold { change } => change.clone(),
+                _ => json!({}),
+            },
             Self::Silence(silent) => silent.argument(handler),
             Self::Tick(tick) => tick.argument(handler),
             Self::Start(start) => start.argument(),
         }
     }
+}
+
+/// A change and how late its handler is told of it.
+fn told_late(mut change: Value, by: Duration) -> Dynamic {
+    change["late_by"] = late(by).into();
+    convert::to_dynamic(change)
 }
 
 impl Host {
@@ -96,6 +124,12 @@ impl Host {
     ) -> Result<String, Box<Run>> {
         let function = match (key, cause) {
             (Key::Path(path), Cause::Event(event)) => return Ok(filter::text(event, path)),
+            (Key::Path(path), Cause::Held(_)) => {
+                let change = cause.kept(handler);
+                let path = path.strip_prefix("data.").unwrap_or(path);
+                let name = if path == "subject" { "key" } else { path };
+                return Ok(filter::as_text(change.get(name)));
+            }
             (Key::Path(_), _) => return Ok(String::new()),
             (Key::Function(function), _) => function,
         };

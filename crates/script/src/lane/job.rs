@@ -94,7 +94,10 @@ pub(super) fn parts(job: &Job) -> Option<(&Arc<Script>, &Handler, Cause<'_>)> {
         Work::Silence(told) => (told.handler, Cause::Silence(&told.silent)),
         Work::Tick(tick) => (tick.handler, Cause::Tick(tick)),
         Work::Start(number, start) => (*number, Cause::Start(start)),
-        Work::Wait(..) => return None,
+        Work::Wait(wait, _) => {
+            let handler = super::hold::handler(script, wait)?;
+            return Some((script, handler, Cause::Held(wait)));
+        }
     };
     Some((script, script.handlers.get(number)?, cause))
 }

@@ -135,6 +135,10 @@ impl Rights {
                 self.check(&Need::Command(text("name")), targets)?;
                 None
             }
+            "state" => {
+                self.check(&Need::State(text("key")), targets)?;
+                None
+            }
             _ => {
                 return Err(format!(
                     "this script may not do `{kind}`: it cannot be declared"

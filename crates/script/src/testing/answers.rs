@@ -40,6 +40,7 @@ pub(super) const KINDS: &[&str] = &[
     "sheet.read",
     "file.read",
     "command.run",
+    "state.history",
 ];
 
 /// The question in the words of `home.answer`: its kind, and what it is about.
@@ -53,7 +54,7 @@ pub(super) fn words(kind: &str, args: &Value) -> (String, String) {
             )
         }
         _ => {
-            let names = ["file", "path", "name"];
+            let names = ["file", "path", "name", "key"];
             let found = names.iter().find_map(|name| args[*name].as_str());
             (kind.to_owned(), found.unwrap_or_default().to_owned())
         }

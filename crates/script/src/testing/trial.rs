@@ -251,16 +251,12 @@ impl Trial {
     }
 
     pub(super) fn set_state(&mut self, key: &str, value: Value) -> Result<(), Miss> {
-        match &self.world {
+        match &mut self.world {
             None => self.state.push((key.to_owned(), value)),
-            Some(world) => world.state().apply(&[porchlight_core::StateWrite {
-                key: key.to_owned(),
-                op: if value.is_null() {
-                    porchlight_core::StateOp::Remove
-                } else {
-                    porchlight_core::StateOp::Set(value)
-                },
-            }]),
+            Some(world) => {
+                let value = Some(value).filter(|value| !value.is_null());
+                world.set_state(key, value)?;
+            }
         }
         Ok(())
     }

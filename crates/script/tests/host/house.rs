@@ -46,6 +46,7 @@ impl House {
         let script = Arc::new(script.unwrap_or_else(|wrong| panic!("{wrong:#?}")));
         let mut past = Before::default();
         past.versions.push(Arc::clone(&script));
+        host.state().set_listeners(&[Arc::clone(&script)]);
         Self {
             host,
             script,
@@ -72,9 +73,32 @@ impl House {
         event.content.time = self.now().to_rfc3339();
         let event = Arc::new(event);
         self.past.events.insert(event.id, Arc::clone(&event));
+        self.deliver(event);
+    }
+
+    /// Somebody sets a value by hand.
+    pub fn set(&mut self, key: &str, value: Value) {
+        let value = Some(value).filter(|value| !value.is_null());
+        let (id, key) = (self.events, key.to_owned());
+        let run = SetByHand { id, key, value }.apply(self.host.state(), self.now());
+        self.tell(run.emitted);
+    }
+
+    /// Events that a run emitted come in.
+    fn tell(&mut self, emitted: Vec<NewEvent>) {
+        for content in emitted {
+            self.events += 1;
+            let id = self.events;
+            let event = Arc::new(Event { id, content });
+            self.past.events.insert(id, Arc::clone(&event));
+            self.deliver(event);
+        }
+    }
+
+    fn deliver(&mut self, event: Arc<Event>) {
         let pattern = |handler: &Handler| {
             let pattern = handler.pattern.as_ref();
-            handler.trigger == Trigger::Event && pattern.is_some_and(|one| one.matches(kind))
+            pattern.is_some_and(|one| one.matches(&event.kind)) && handler.wants(&event)
         };
         let script = Arc::clone(&self.script);
         for handler in script.handlers.iter().filter(|one| pattern(one)) {
@@ -112,6 +136,7 @@ impl House {
                 done.push(finished.run);
             });
         for run in done {
+            let emitted = run.emitted.clone();
             for name in &run.cancelled {
                 self.forget(name);
             }
@@ -124,6 +149,7 @@ impl House {
                 });
             }
             self.runs.push(run);
+            self.tell(emitted);
         }
     }
 
@@ -133,6 +159,14 @@ impl House {
         for id in found.collect::<Vec<_>>() {
             self.agenda.remove(id);
         }
+    }
+
+    /// Another version of the script is live.
+    pub fn reload(&mut self, source: &str) {
+        let script = self.host.load("gate.rhai", source);
+        self.script = Arc::new(script.unwrap_or_else(|wrong| panic!("{wrong:#?}")));
+        let live = [Arc::clone(&self.script)];
+        self.host.state().set_listeners(&live);
     }
 
     /// What a restart does: the lane comes back from the open waits alone.

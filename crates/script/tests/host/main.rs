@@ -17,5 +17,7 @@ mod parked;
 mod permissions;
 mod schedule;
 mod silence;
+mod state;
+mod state_changes;
 mod support;
 mod waits;

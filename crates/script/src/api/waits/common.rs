@@ -64,7 +64,11 @@ impl Common {
 }
 
 /// The meaning of one of some words; the default's without the option.
-fn word<T: Copy + Default>(options: &mut Map, name: &str, words: &[(&str, T)]) -> Fallible<T> {
+pub(in crate::api) fn word<T: Copy + Default>(
+    options: &mut Map,
+    name: &str,
+    words: &[(&str, T)],
+) -> Fallible<T> {
     let Some(value) = take(options, name) else {
         return Ok(T::default());
     };
@@ -79,13 +83,13 @@ fn word<T: Copy + Default>(options: &mut Map, name: &str, words: &[(&str, T)]) -
     })
 }
 
-const ON_GAP: &[(&str, OnGap)] = &[
+pub(in crate::api) const ON_GAP: &[(&str, OnGap)] = &[
     ("fire", OnGap::Fire),
     ("resume", OnGap::Resume),
     ("drop", OnGap::Drop),
 ];
 
-const ON_RELOAD: &[(&str, OnReload)] = &[
+pub(in crate::api) const ON_RELOAD: &[(&str, OnReload)] = &[
     ("finish", OnReload::Finish),
     ("cancel", OnReload::Cancel),
     ("migrate", OnReload::Migrate),

@@ -1,0 +1,183 @@
+//! What scripts keep: set by hand, over restarts, and while something must last.
+
+use super::house::{House, eventually, gate_config};
+use serde_json::{Value, json};
+
+fn get(house: &House, key: &str) -> Option<Value> {
+    let shown = house.porchlight(&["state", "get", key, "--json"]);
+    let line: Value = serde_json::from_slice(&shown.stdout).ok()?;
+    Some(line["value"].clone())
+}
+
+fn set(house: &House, key: &str, value: &str) {
+    let done = house.porchlight(&["state", "set", key, value]);
+    assert!(done.status.success(), "{done:?}");
+}
+
+fn logs(house: &House) -> Vec<String> {
+    let mut runs = house.runs();
+    runs.sort_by_key(|run| run["id"].as_u64());
+    let lines = runs.iter().flat_map(|run| run["logs"].as_array());
+    let lines = lines.flatten().filter_map(|line| line["message"].as_str());
+    lines.map(str::to_owned).collect()
+}
+
+fn wait_for_log(house: &House, text: &str) {
+    eventually(text, || {
+        logs(house).iter().any(|line| line == text).then_some(())
+    });
+}
+
+/// The open waits in the journal.
+fn waits(house: &House) -> Vec<porchlight_core::Wait> {
+    let journal = porchlight_journal::Reader::open(&house.path().join("data")).expect("a journal");
+    journal.waits().expect("waits")
+}
+
+/// What is logged when all that came before in the script's lane is done.
+const SETTLE: &str = "on(\"gate.settle\", || log::info(\"settled\"));";
+
+const LOG: &str = "|change| log::info(`${change.key}: ${change.from} -> ${change.to}`)";
+
+#[test]
+fn a_value_set_by_hand_reaches_the_running_scripts_and_is_remembered() {
+    let script = format!(
+        r#"
+        on_state("door.*", {LOG});
+        on("gate.ask", || {{
+            let was = state::history("door.front", #{{ since: "1h" }});
+            log::info(`${{state::get("door.front").open}} of ${{was.len()}}, first ${{was[0].value}}`);
+        }});
+        "#
+    );
+    let house = House::start(&gate_config(), &[("a.rhai", &script)]);
+    house.wait_until_said("ready");
+    set(&house, "door.front", "plain text");
+    wait_for_log(&house, "door.front:  -> plain text");
+    set(&house, "door.front", r#"{"open": true}"#);
+    eventually("the host took it over", || {
+        (house.runs().len() == 4).then_some(())
+    });
+    set(&house, "cellar", "7");
+    eventually("it is stored", || {
+        let shown = house.porchlight(&["state", "history", "cellar"]);
+        shown.status.success().then_some(())
+    });
+    house.post_ok(r#"{"type":"ask"}"#);
+    wait_for_log(&house, "true of 2, first plain text");
+
+    let listed = house.json_lines(&["state", "--json"]);
+    let seen = [
+        json!({"key": "cellar", "value": 7}),
+        json!({"key": "door.front", "value": {"open": true}}),
+    ];
+    assert_eq!(listed, seen);
+    let listed = house.json_lines(&["state", "list", "door", "--json"]);
+    assert_eq!(listed, seen[1..]);
+    let was = house.json_lines(&["state", "history", "door.front", "--json"]);
+    assert_eq!(was.len(), 2);
+    assert_eq!(was[0]["value"], "plain text");
+    let told: Vec<_> = house
+        .events()
+        .into_iter()
+        .filter(|one| one["type"] == "state.changed")
+        .collect();
+    assert_eq!(told.len(), 2, "nobody listens to the cellar: {told:?}");
+    let by_hand = house
+        .runs()
+        .into_iter()
+        .find(|run| run["title"] == "state set cellar");
+    assert_eq!(by_hand.expect("a run")["outcome"]["outcome"], "ok");
+}
+
+#[test]
+fn a_value_set_while_the_host_is_down_is_there_at_once_and_told_at_the_start() {
+    let script = format!("on_state(\"night\", {LOG});\n{SETTLE}");
+    let mut house = House::start(&gate_config(), &[("a.rhai", &script)]);
+    house.wait_until_said("ready");
+    house.kill();
+    assert_eq!(get(&house, "night"), None);
+    set(&house, "night", "true");
+    assert_eq!(get(&house, "night"), Some(json!(true)));
+    let shown = house.porchlight(&["state", "remove", "night"]);
+    assert!(shown.status.success());
+    assert_eq!(get(&house, "night"), None);
+    set(&house, "night", "false");
+    house.restart();
+    wait_for_log(&house, "night:  -> true");
+    wait_for_log(&house, "night:  -> false");
+    house.kill();
+    house.restart();
+    house.post_ok(r#"{"type":"settle"}"#);
+    wait_for_log(&house, "settled");
+    assert_eq!(get(&house, "night"), Some(json!(false)));
+    assert_eq!(logs(&house).len(), 4, "each was told once");
+}
+
+#[test]
+fn what_must_last_survives_kill_and_is_told_exactly_once() {
+    let script = r#"
+        on_state("door.*", #{ to: "open", "for": "30s" }, |change| log::info(`${change.key} ${change.late_by}`));
+    "#;
+    let script = format!("{script}\n{SETTLE}");
+    let mut house = House::start(&gate_config(), &[("a.rhai", &script)]);
+    house.wait_until_said("ready");
+    set(&house, "door.a", "open");
+    set(&house, "door.b", "open");
+    eventually("both are in the journal", || {
+        (waits(&house).len() == 2).then_some(())
+    });
+    house.kill();
+    set(&house, "door.b", "shut");
+    house.let_pass_while_down(60);
+    house.restart();
+    eventually("one lasted", || {
+        logs(&house)
+            .iter()
+            .any(|line| line.starts_with("door.a "))
+            .then_some(())
+    });
+    eventually("none waits any more", || {
+        waits(&house).is_empty().then_some(())
+    });
+    house.kill();
+    house.restart();
+    house.post_ok(r#"{"type":"settle"}"#);
+    wait_for_log(&house, "settled");
+    let mut told = logs(&house);
+    told.retain(|line| line != "settled");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        !told[0].ends_with(" 0s"),
+        "it says how late it is: {told:?}"
+    );
+    let skips = house.skips();
+    assert_eq!(
+        skips.iter().filter(|reason| *reason == "holding").count(),
+        2
+    );
+    assert!(skips.iter().any(|reason| reason == "not held"), "{skips:?}");
+}
+
+#[test]
+fn budgets_survive_kill_and_hidden_keys_are_nobodys() {
+    let script = r#"
+        on("gate.ask", || log::info(`${budget("sms", 2, "1d")} ${once_per("1d", "a")} ${budget_left("sms", 2, "1d")}`));
+    "#;
+    let mut house = House::start(&gate_config(), &[("a.rhai", script)]);
+    house.post_ok(r#"{"type":"ask","n":1}"#);
+    wait_for_log(&house, "true true 1");
+    house.kill();
+    house.restart();
+    house.post_ok(r#"{"type":"ask","n":2}"#);
+    wait_for_log(&house, "true false 0");
+    house.post_ok(r#"{"type":"ask","n":3}"#);
+    wait_for_log(&house, "false false 0");
+    assert!(house.json_lines(&["state", "--json"]).is_empty());
+    for args in [["state", "set", "~once/a", "1"], ["state", "set", "", "1"]] {
+        let refused = house.porchlight(&args);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    }
+    let nothing = house.porchlight(&["state", "get", "nothing"]);
+    assert_eq!(nothing.status.code(), Some(1));
+}
