@@ -93,7 +93,8 @@ on(\"gate.*\", |event| { file::append(\"b.txt\", \"b\\n\"); file::append(\"b.txt
         run.map(|run| run["outcome"]["message"].to_string())
             .unwrap_or_default()
     };
-    assert!(message("a.rhai").contains("add `//! needs: file b.txt` to the header of a.rhai"));
+    let missing = "its header has `file a.txt`; write `//! needs: file b.txt`";
+    assert!(message("a.rhai").contains(missing), "{runs:#?}");
     assert!(message("b.rhai").contains("more than 1 actions in one run"));
     assert!(house.file("b.txt").is_none());
 }

@@ -5,6 +5,7 @@
 //! event finds the waits for its type through an index.
 
 use crate::filter;
+use crate::state::hears;
 use porchlight_core::{Event, OnGap, OnReload, Pattern, Timestamp, Wait, WaitId, WaitKind};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -122,7 +123,7 @@ impl Agenda {
         let literal = self.by_type.get(&event.kind).into_iter().flatten().copied();
         let patterns = self.by_pattern.values();
         let patterns = patterns
-            .filter(|(pattern, _)| pattern.matches(&event.kind))
+            .filter(|(pattern, _)| hears(pattern, &event.kind))
             .flat_map(|(_, ids)| ids.iter().copied());
         let candidates: BTreeSet<WaitId> = literal.chain(patterns).collect();
         let mut fields = filter::Fields::of(event);

@@ -12,7 +12,7 @@ mod grants;
 mod listeners;
 
 pub use by_hand::SetByHand;
-pub(crate) use change::{Changed, KIND, told};
+pub(crate) use change::{Changed, KIND, hears, told};
 pub use change::{KeyPattern, StateChange};
 pub(crate) use grants::{Budget, Grants};
 

@@ -5,6 +5,7 @@
 //! only the rest (`**`, `*.done`) is tried one by one.
 
 use crate::Script;
+use crate::state::hears;
 use porchlight_core::Pattern;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ impl Subscriptions {
         let candidates = by_first.iter().chain(&self.rest);
         found.extend(
             candidates
-                .filter(|(pattern, _)| pattern.matches(event_type))
+                .filter(|(pattern, _)| hears(pattern, event_type))
                 .map(|(_, place)| *place),
         );
         found.sort_unstable();

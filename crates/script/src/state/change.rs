@@ -10,6 +10,13 @@ use std::time::Duration;
 
 /// The type of the events that tell of changes.
 pub(crate) const KIND: &str = "state.changed";
+
+/// Whether a handler or a wait with this pattern hears events of this type. A change of the state is
+/// heard by those who name it: a pattern that begins with `*` means what comes from outside, and a
+/// script that counts everything would otherwise count its own counting.
+pub(crate) fn hears(pattern: &Pattern, kind: &str) -> bool {
+    (kind != KIND || pattern.first_literal().is_some()) && pattern.matches(kind)
+}
 /// What proves that the host made one; a webhook or `emit` can't.
 pub(crate) const SCHEME: &str = "state";
 

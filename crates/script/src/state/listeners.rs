@@ -36,7 +36,7 @@ impl State {
                 Trigger::State(state) => keys.push(state.keys.clone()),
                 _ => {
                     let pattern = handler.pattern.as_ref();
-                    all |= pattern.is_some_and(|one| one.matches(change::KIND));
+                    all |= pattern.is_some_and(|one| change::hears(one, change::KIND));
                 }
             }
         }
@@ -70,5 +70,5 @@ fn listens(wait: &NewWait) -> bool {
     let WaitKind::Event { pattern, .. } = &wait.kind else {
         return false;
     };
-    Pattern::parse(pattern).is_ok_and(|pattern| pattern.matches(change::KIND))
+    Pattern::parse(pattern).is_ok_and(|pattern| change::hears(&pattern, change::KIND))
 }

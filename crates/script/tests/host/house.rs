@@ -96,13 +96,12 @@ impl House {
     }
 
     fn deliver(&mut self, event: Arc<Event>) {
-        let pattern = |handler: &Handler| {
-            let pattern = handler.pattern.as_ref();
-            pattern.is_some_and(|one| one.matches(&event.kind)) && handler.wants(&event)
-        };
         let script = Arc::clone(&self.script);
-        for handler in script.handlers.iter().filter(|one| pattern(one)) {
-            self.job(Work::Handler(handler.number), Some(Arc::clone(&event)));
+        let index = Subscriptions::build(std::slice::from_ref(&script));
+        for (_, number) in index.matching(&event.kind) {
+            if script.handlers[number].wants(&event) {
+                self.job(Work::Handler(number), Some(Arc::clone(&event)));
+            }
         }
         for wait in self.agenda.take_matching(&event) {
             let work = Work::Wait(Box::new(wait), Fell::Matched);

@@ -183,3 +183,27 @@ fn too_many_open_waits_are_refused_with_advice() {
         assert_eq!(house.agenda.len(), 200);
     });
 }
+
+#[test]
+fn who_listens_to_everything_does_not_hear_the_changes_of_its_own_counting() {
+    let source = r#"
+        on("**", |event| state::add("seen", 1));
+        on("state.*", |event| log::info(event.subject));"#;
+    House::with(source, |house| {
+        house
+            .host
+            .state()
+            .set_listeners(&[Arc::clone(&house.script)]);
+        house.send("go", json!({}));
+        let emitted = house.runs.iter().flat_map(|run| &run.emitted);
+        let kinds: Vec<&str> = emitted.map(|event| event.kind.as_str()).collect();
+        assert_eq!(kinds, ["state.changed"], "for who names it");
+        let scripts = [Arc::clone(&house.script)];
+        let index = Subscriptions::build(&scripts);
+        assert_eq!(
+            index.matching("state.changed").collect::<Vec<_>>(),
+            [(0, 1)]
+        );
+        assert_eq!(index.matching("go").collect::<Vec<_>>(), [(0, 0)]);
+    });
+}
