@@ -28,6 +28,7 @@ mod limits;
 mod load;
 mod memory;
 mod options;
+mod pattern_index;
 pub mod permissions;
 pub mod reference;
 mod resolve;

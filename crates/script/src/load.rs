@@ -228,6 +228,12 @@ fn finish(
         loading.diagnostics.extend(found);
         for (path, ast) in &asts {
             let found = undeclared(&loading, path, ast);
+            // A trigger has noted it already, without the place of what it was given.
+            let again = |known: &Diagnostic| {
+                let mut found = found.iter();
+                found.any(|one| (&one.path, &one.message) == (&known.path, &known.message))
+            };
+            loading.diagnostics.retain(|known| !again(known));
             loading.diagnostics.extend(found);
         }
     }
@@ -313,7 +319,7 @@ fn undeclared(loading: &Loading, path: &str, ast: &AST) -> Vec<Diagnostic> {
         let Some(need) = seen.need else { continue };
         if rights.check(&need, targets).is_err() {
             let place = explain::place(path, seen.at);
-            let message = format!("this script may not reach `{need}`");
+            let message = permissions::may_not(&need);
             let wrong = explain::diagnostic(&loading.sources, &place, message);
             found.push(wrong.with_help(rights.advice(&need)));
         }

@@ -4,6 +4,8 @@
 //! Each has fixed ports on loopback, so only one test at a time has it, in whichever process:
 //! [`Server::hold`] waits for its turn. A server that is held is ended when it is dropped.
 
+mod adaptivecards;
+mod apprise;
 mod emulate;
 mod libreoffice;
 pub mod mosquitto;

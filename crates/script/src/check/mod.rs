@@ -17,6 +17,7 @@ mod functions;
 mod habits;
 mod imports;
 mod names;
+mod types;
 
 use crate::explain;
 use closures::Closures;
@@ -28,7 +29,7 @@ use names::waits;
 use porchlight_core::{Diagnostic, Place};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A rule: looks at the last of some nodes (those before it are around it) and notes mistakes.
 type Rule = fn(&Check, &[ASTNode], &mut Vec<Diagnostic>);
@@ -41,6 +42,7 @@ const RULES: &[Rule] = &[
     chains::rule,
     events::rule,
     names::rule,
+    types::rule,
     habits::rule,
 ];
 
@@ -59,6 +61,8 @@ struct File<'a> {
     modules: &'a HashSet<String>,
     /// The named targets of the configuration; null when it is not known.
     targets: &'a Value,
+    /// The tables that are known by name only.
+    named: &'a BTreeMap<String, BTreeSet<String>>,
     /// The names of the waits that the script begins; `None` when they can be any.
     waits: &'a Option<BTreeSet<String>>,
     /// What running the top level has found already.
@@ -74,6 +78,7 @@ pub(crate) fn alone(path: &str, source: &str, ast: &AST, functions: &Functions) 
         imported: &Functions::default(),
         modules: &HashSet::new(),
         targets: &Value::Null,
+        named: &BTreeMap::new(),
         waits: &None,
         noted: &[],
     };

@@ -2,6 +2,7 @@
 //! that nothing begins. Warnings, because the other side may come later.
 
 use super::{Check, call_of};
+use crate::stdlib;
 use porchlight_core::Diagnostic;
 use porchlight_core::diagnostic::nearest;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
@@ -12,10 +13,17 @@ pub(super) fn rule(check: &Check, nodes: &[ASTNode], found: &mut Vec<Diagnostic>
     let Some((call, _, false)) = call_of(nodes) else {
         return;
     };
-    let Some(argument @ Expr::StringConstant(name, _)) = call.args.first() else {
+    // `target("light", "porch")` has its name in the second place.
+    let asks = !call.is_qualified() && call.name == "target";
+    let Some(argument @ Expr::StringConstant(name, _)) = call.args.get(usize::from(asks)) else {
         return;
     };
-    let wrong = if call.is_qualified() || call.name == "target" {
+    let wrong = if asks {
+        match call.args.first() {
+            Some(Expr::StringConstant(kind, _)) => unknown_table(check, kind, name),
+            _ => None,
+        }
+    } else if call.is_qualified() {
         unknown_target(check, call, name)
     } else if call.name == "cancel" {
         unknown_wait(check, name)
@@ -34,17 +42,30 @@ fn unknown_target(check: &Check, call: &FnCallExpr, name: &str) -> Option<(Strin
     let first = function.doc().parameters.first()?;
     let (_, kind) = first.text.split_once("the NAME of `[")?;
     let (kind, _) = kind.split_once(".NAME]`")?;
-    // Without a configuration (it has mistakes of its own) nothing is known.
-    let known = check.file.targets.as_object()?;
-    if kind == "command" {
+    unknown_table(check, kind, name)
+}
+
+/// A table that the configuration does not have, and the nearest one that it has.
+fn unknown_table(check: &Check, kind: &str, name: &str) -> Option<(String, String)> {
+    let known: Vec<&str> = match check.file.named.get(kind) {
+        Some(known) => known.iter().map(String::as_str).collect(),
+        None => {
+            // Without a configuration (it has mistakes of its own) nothing is known, and nothing of
+            // tables that are no targets.
+            let targets = check.file.targets.as_object()?;
+            stdlib::names().find(|(module, _)| *module == kind)?;
+            let known = targets.get(kind).and_then(Value::as_object);
+            known
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.as_str())
+                .collect()
+        }
+    };
+    if known.contains(&name) {
         return None;
     }
-    let known = known.get(kind).and_then(Value::as_object);
-    if known.is_some_and(|known| known.contains_key(name)) {
-        return None;
-    }
-    let names = known.into_iter().flatten().map(|(name, _)| name.as_str());
-    let help = match nearest(name, names) {
+    let help = match nearest(name, known) {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("add a table [{kind}.{name}] to porchlight.toml"),
     };

@@ -166,6 +166,20 @@ fn an_event_has_no_such_property() {
 }
 
 #[test]
+fn a_type_of_events_that_is_none_is_an_error_before_a_run_gets_there() {
+    error(
+        "wait_for(\"a b\", #{ within: \"1m\" }, || ());",
+        "white space",
+        "",
+    );
+    error("emit(\"door..open\");", "empty part", "");
+    error("emit(\"door.*\");", "is a pattern", "");
+    let one = one("  emit(\"door.*\");");
+    assert_eq!((one.line, one.column), (2, 8));
+    none("fn emit(kind) { log::info(kind); } on(\"a\", |event| emit(\"door.*\"));");
+}
+
+#[test]
 fn a_comparison_that_never_holds_is_a_warning() {
     warning("if event.type == 5 { log::info(1); }", "never true", "");
     warning("if \"17\" != event.id { log::info(1); }", "always true", "");
@@ -181,6 +195,19 @@ fn names_that_lead_nowhere_are_warnings_with_the_nearest() {
         "message::send(\"cellar\", 1);",
         "no [message.cellar]",
         "add a table",
+    );
+    warning(
+        "command::start(\"bakcup\");",
+        "no [command.bakcup]",
+        "\"backup\"",
+    );
+    let one = one("  log::info(command::run(\"weather\").stdout);");
+    assert_eq!((one.line, one.column), (2, 26), "{one:#?}");
+    assert_eq!(one.help, "add a table [command.weather] to porchlight.toml");
+    warning(
+        "log::info(target(\"light\", \"porhc\").url);",
+        "no [light.porhc]",
+        "\"porch\"",
     );
     warning(
         "later(\"1m\", #{ id: \"hall\" }, || ()); cancel(\"hal\");",
