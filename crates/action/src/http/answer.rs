@@ -1,8 +1,8 @@
 //! The answer: read under a cap, judged by the script's expectations and by its status.
 
 use super::expect::Seen;
-use super::failed;
 use super::request::Request;
+use super::{auth, failed};
 use crate::task::Mood;
 use porchlight_core::{ActionError, Receipt, Timestamp};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -95,6 +95,10 @@ impl Answer {
     fn failure(&self, unmet: &str, now: Timestamp) -> ActionError {
         let answer = format!("the answer was {}", self.status);
         match self.status.as_u16() {
+            400 | 403 if auth::blames_the_clock(&self.text) => {
+                let help = "the server says that this computer's clock is wrong";
+                ActionError::later("auth", format!("{answer}: {help}"))
+            }
             401 | 403 | 407 => ActionError::never("auth", answer),
             429 => self.again("limit", answer, now),
             408 | 425 => self.again("timeout", answer, now),
