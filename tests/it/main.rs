@@ -14,6 +14,7 @@ mod docs;
 mod examples;
 mod fake;
 mod flood;
+mod forward;
 mod hostile;
 mod house;
 mod http;
