@@ -88,7 +88,7 @@ pub struct Beside {
     pub schedule: Option<ScheduleRow>,
     /// The value set by hand that it takes over.
     pub edit: Option<u64>,
-    /// Its place among the runs of its script.
+    /// Its place among the runs of its script, and among those that write the same keys.
     pub turn: Option<Turn>,
 }
 
@@ -231,6 +231,7 @@ impl Journal {
     pub async fn commit_beside(&self, run: Run, beside: Beside) -> Result<Committed, Unavailable> {
         let turn = beside.turn.clone().unwrap_or_default();
         if turn.is_lost() {
+            turn.lose(); // for all that it shares
             return Err(Unavailable::behind());
         }
         let mut run = Box::new(Prepared::new(run, beside.ends));

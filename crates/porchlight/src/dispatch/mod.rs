@@ -18,6 +18,7 @@ pub mod lanes;
 mod lookup;
 mod open;
 mod parked;
+mod refused;
 mod silences;
 mod ticks;
 mod waits;
@@ -35,6 +36,7 @@ use porchlight_core::{Event, EventId, Timestamp, Wait};
 use porchlight_journal::{Beside, Journal, ScheduleRow, Silence, StateEdit};
 use porchlight_script::schedule::HomePlace;
 use porchlight_script::{Agenda, Fell, Finished, Job, Script, State, Trigger, Work};
+use refused::TakenBack;
 use silences::Silences;
 use std::sync::Arc;
 use ticks::Clockwork;
@@ -268,7 +270,7 @@ impl Dispatcher {
             beside.ends.event_finished = self.open.job_ended(event, deferred);
         }
         match &finished.work {
-            Work::Handler(_) | Work::Start(..) => {}
+            Work::Handler(_) | Work::Start(..) | Work::TakeBack(_) => {}
             Work::Wait(wait, _) => beside.ends.wait = Some(wait.id),
             Work::Silence(told) => {
                 self.silences.ended(&finished.run.script, told);
@@ -280,11 +282,9 @@ impl Dispatcher {
             }
         }
         self.uncommitted += 1;
-        _ = self.commits.send(Commit {
-            run: finished.run,
-            beside,
-            of_event,
-        });
+        _ = self
+            .commits
+            .send(Commit::new(finished.run, beside, of_event));
     }
 
     fn committed(&mut self, committed: CommittedRun) {
@@ -297,6 +297,9 @@ impl Dispatcher {
         }
         for id in committed.removed {
             self.agenda.remove(id);
+        }
+        if let Some(refused) = committed.refused {
+            self.take_back(*refused);
         }
         self.add_waits(committed.waits);
         for event in committed.emitted {
