@@ -26,4 +26,4 @@ pub use pattern::Pattern;
 pub use run::{LogLine, Outcome, Place, Run, StateOp, StateWrite, same_value};
 pub use secret::Secret;
 pub use time::Timestamp;
-pub use wait::{Chain, NewWait, OnGap, OnReload, Wait, WaitId, WaitKind};
+pub use wait::{Chain, Moved, NewWait, OnGap, OnReload, Wait, WaitId, WaitKind};

@@ -141,3 +141,16 @@ impl std::ops::Deref for Wait {
         &self.content
     }
 }
+
+/// A wait whose moments are others now, because the clock was set or time does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Its row.
+    pub id: WaitId,
+    /// When it falls due.
+    pub due: Timestamp,
+    /// When it was begun.
+    pub began: Timestamp,
+    /// Until when its chain lasts, where that has an end.
+    pub until: Option<Timestamp>,
+}

@@ -16,7 +16,7 @@ use crate::schedules::ScheduleRow;
 use crate::silences::Silence;
 use crate::turn::Turn;
 use crate::{FILE_NAME, salvage, schema, writer};
-use porchlight_core::{ActionId, EventId, NewEvent, Run, Settlement, Timestamp, WaitId};
+use porchlight_core::{ActionId, EventId, Moved, NewEvent, Run, Settlement, Timestamp};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -275,7 +275,7 @@ impl Journal {
     }
 
     /// Moves the moments at which waits fall due, because the clock was set.
-    pub fn reschedule(&self, moved: Vec<(WaitId, Timestamp)>) {
+    pub fn reschedule(&self, moved: Vec<Moved>) {
         // A closed journal forgets it, as a crash would.
         let _ = self.inner.queue.push(Op::Reschedule(moved), self.priority);
     }

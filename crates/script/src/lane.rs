@@ -111,7 +111,8 @@ impl Lane {
             Err(run) => return report(job.done(*run)),
         };
         let cooling = cooldown::key(&script.name, &handler.id, &key);
-        if options.cooldown.is_some() && cooldown::is_on(host.state(), &cooling, now) {
+        let cools = |rest| cooldown::is_on(host.state(), &cooling, rest, now);
+        if options.cooldown.is_some_and(cools) {
             let run = skipped("cooldown");
             return report(job.done(run));
         }

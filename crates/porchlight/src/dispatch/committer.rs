@@ -27,9 +27,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// A run to store.
 pub struct Commit {
     /// The run.
-    run: Run,
+    pub(super) run: Run,
     /// What is stored together with it; its turn is given here.
-    beside: Beside,
+    pub(super) beside: Beside,
     /// Whether its event counts the run: it is a handler's, or a wait's that the event ended.
     of_event: bool,
     /// The run that the journal refused, in whose place this one is.

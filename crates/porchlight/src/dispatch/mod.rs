@@ -10,6 +10,7 @@
 //! when it has room (see [`backlog`]).
 
 pub mod backlog;
+mod clocks;
 pub mod committer;
 mod edits;
 mod heard;
@@ -25,6 +26,7 @@ mod waits;
 pub mod workers;
 
 use backlog::Purpose;
+use clocks::Clocks;
 use committer::Commit;
 use edits::Values;
 pub use edits::look_for_edits;
@@ -41,7 +43,6 @@ use silences::Silences;
 use std::sync::Arc;
 use ticks::Clockwork;
 use tokio::sync::{mpsc, oneshot};
-use waits::Clocks;
 use workers::Workers;
 
 /// Events held in memory at once; beyond it, jobs are deferred to the journal.
