@@ -56,6 +56,9 @@ pub enum WaitKind {
     Hold {
         /// What its handler is told of the change.
         change: serde_json::Value,
+        /// It has lasted, and waits in the queue of its handler.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lasted: bool,
     },
 }
 

@@ -126,6 +126,12 @@ impl Lane {
                 report(job.done(run));
             }
             Admission::Queue => {
+                if let Some(lasted) = hold::to_be_queued(&job, handler) {
+                    let mut run = skipped("queued");
+                    run.waits.push(lasted);
+                    self.settle(&mut run, None, &[]);
+                    return report(job.done(run));
+                }
                 let overflow = options.overflow;
                 let full = options.max;
                 let dropped = self.tracks.queue(Queued { job, track }, full, overflow);
