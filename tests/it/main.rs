@@ -35,5 +35,6 @@ mod servers;
 mod silence;
 mod state;
 mod tls;
+mod unstorable;
 mod verify;
 mod waits;
