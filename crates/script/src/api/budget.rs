@@ -16,8 +16,9 @@ use std::time::Duration;
 /// Grants in one window: each is counted at every question.
 const LARGEST: i64 = 1_000;
 
-/// Hidden values of all scripts together: keys come from strangers.
-const MOST_HIDDEN: usize = 100_000;
+/// Hidden values of one script, some 200 bytes each: keys come from strangers. A bound for all
+/// scripts together would let one that uses it up silence the others.
+const MOST_HIDDEN: usize = 50_000;
 
 /// Longer keys are hashed: a state key is no place for a sender's long text.
 const LONGEST: usize = 100;
@@ -181,11 +182,13 @@ fn checked(of: &str, name: &str, most: i64, span: &Dynamic) -> Fallible<(usize, 
 
 /// Writes a hidden value with the run.
 fn keep(running: &mut Running, key: String, value: Value) -> Fallible<()> {
-    if running.config.state.hidden() >= MOST_HIDDEN {
-        running.config.state.prune(running.now);
-        if running.config.state.hidden() >= MOST_HIDDEN {
+    let script = &running.script.name;
+    let state = &running.config.state;
+    if state.hidden(script) >= MOST_HIDDEN {
+        state.prune(running.now);
+        if state.hidden(script) >= MOST_HIDDEN {
             return wrong(format!(
-                "more than {MOST_HIDDEN} budgets, cooldowns and `once_per` are under way; use fewer keys or shorter times"
+                "more than {MOST_HIDDEN} budgets, cooldowns and `once_per` of {script} are under way; use fewer keys or shorter times"
             ));
         }
     }

@@ -19,5 +19,6 @@ mod schedule;
 mod silence;
 mod state;
 mod state_changes;
+mod sums;
 mod support;
 mod waits;
