@@ -30,6 +30,7 @@ mod rules;
 mod schedule;
 mod script_tests;
 mod scripts;
+mod servers;
 mod silence;
 mod state;
 mod tls;

@@ -29,6 +29,7 @@ mod limits;
 mod load;
 mod memory;
 mod options;
+mod pattern_index;
 pub mod permissions;
 pub mod reference;
 mod resolve;

@@ -21,4 +21,5 @@ mod state;
 mod state_changes;
 mod sums;
 mod support;
+mod time;
 mod waits;

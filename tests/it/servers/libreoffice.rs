@@ -1,0 +1,40 @@
+//! LibreOffice, as a judge of the spreadsheets that we write.
+
+use super::Server;
+use crate::house::{House, gate_config};
+
+/// A cell as text, whatever it looks like; a number as a number; nothing evaluated.
+const ROWS: &str = r#"
+on("gate.*", |event| {
+    sheet::append("visitors.xlsx", ["00123", 0.91, "=1+1", "Ä, \"quoted\"", true]);
+});
+"#;
+
+#[test]
+fn libreoffice_shows_a_spreadsheet_as_it_was_told() {
+    let Some(office) = Server::hold("libreoffice") else {
+        return;
+    };
+    let house = House::start(&gate_config(), &[("visitors.rhai", ROWS)]);
+    house.post_ok(r#"{"plate":"00123"}"#);
+    house.wait_for_done(1);
+    let book = house.path().join("data/files/visitors.xlsx");
+    let converted = office.dir.path().join("visitors.csv");
+    let status = office
+        .command("soffice")
+        .arg("--headless")
+        .arg(format!(
+            "-env:UserInstallation=file://{}/profile",
+            office.dir.path().display()
+        ))
+        .args(["--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76"])
+        .arg("--outdir")
+        .arg(office.dir.path())
+        .arg(&book)
+        .output()
+        .expect("soffice runs");
+    // It ends with 0 also when it could not open the file.
+    let csv = std::fs::read_to_string(&converted)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&status.stderr)));
+    assert_eq!(csv, "00123,0.91,=1+1,\"Ä, \"\"quoted\"\"\",TRUE\n");
+}
