@@ -6,6 +6,7 @@
 
 use super::{Fallible, duration, function, wrong};
 use crate::current::{self, Running};
+use crate::permissions::{self, Need};
 use crate::state::{Budget, HIDDEN};
 use porchlight_core::{StateOp, StateWrite};
 use rhai::{Dynamic, Engine};
@@ -171,6 +172,7 @@ fn checked(of: &str, name: &str, most: i64, span: &Dynamic) -> Fallible<(usize, 
     if name.is_empty() || name.len() > LONGEST || name.contains('/') {
         return wrong("the name of a budget has 1 to 100 bytes and no `/`");
     }
+    permissions::check(|| Need::Budget(name.to_owned()))?;
     let span = length(span, of)?;
     match usize::try_from(most) {
         Ok(count) if (1..=LARGEST).contains(&most) => Ok((count, span)),
