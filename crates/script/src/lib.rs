@@ -42,6 +42,7 @@ mod subscriptions;
 mod templates;
 pub mod testing;
 pub mod watch;
+mod weight;
 pub mod world;
 
 pub use agenda::Agenda;
