@@ -4,7 +4,9 @@
 //! Each has fixed ports on loopback, so only one test at a time has it, in whichever process:
 //! [`Server::hold`] waits for its turn. A server that is held is ended when it is dropped.
 
+mod httpbin;
 mod libreoffice;
+mod moto;
 
 use super::house::eventually;
 use std::fs::File;
