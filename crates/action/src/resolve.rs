@@ -12,7 +12,7 @@ use crate::performer::{Blobs, Secrets};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use porchlight_core::action::BLOB;
+use porchlight_core::action::{BLOB, LIMIT};
 use porchlight_core::{ActionError, Receipt};
 use serde_json::{Map, Value};
 
@@ -60,7 +60,7 @@ impl Sources {
             return Err(config("the arguments of an action are a map"));
         };
         let mut filled = Map::with_capacity(map.len());
-        for (name, value) in map {
+        for (name, value) in map.iter().filter(|(name, _)| *name != LIMIT) {
             let blobs = if name == "json" {
                 Blob::AsText
             } else {

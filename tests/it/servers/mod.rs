@@ -4,9 +4,14 @@
 //! Each has fixed ports on loopback, so only one test at a time has it, in whichever process:
 //! [`Server::hold`] waits for its turn. A server that is held is ended when it is dropped.
 
+mod adaptivecards;
+mod apprise;
+mod emulate;
 mod httpbin;
 mod libreoffice;
 mod moto;
+pub mod mosquitto;
+pub mod zigbee2mqtt;
 
 use super::house::eventually;
 use std::fs::File;
@@ -97,10 +102,13 @@ impl Server {
             .expect("the server starts");
         self.child = Some(child);
         for &port in ports {
-            eventually(&format!("port {port} answers; it said {}", self.log()), || {
-                assert!(self.is_running(), "it ended: {}", self.log());
-                listens(port).then_some(())
-            });
+            eventually(
+                &format!("port {port} answers; it said {}", self.log()),
+                || {
+                    assert!(self.is_running(), "it ended: {}", self.log());
+                    listens(port).then_some(())
+                },
+            );
         }
     }
 
@@ -126,9 +134,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
+        if self.child.is_some() {
+            self.kill();
+        }
+        if std::thread::panicking() {
+            eprintln!("{} said:\n{}", self.place.display(), self.log());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The answer: read under a cap, judged by the script's expectations and by its status.
 
+use super::expect::Seen;
 use super::request::Request;
 use super::{auth, failed};
 use crate::task::Mood;
@@ -61,9 +62,13 @@ impl Answer {
 
     /// Success or failure, and whether trying again may help.
     pub(super) fn judge(self, request: &Request, now: Timestamp) -> Result<Receipt, ActionError> {
-        let unmet = request.expect.iter().find(|expectation| {
-            !expectation.holds(self.status.as_u16(), &self.text, self.json.as_ref())
-        });
+        let seen = Seen {
+            status: self.status.as_u16(),
+            headers: &self.headers,
+            text: &self.text,
+            json: self.json.as_ref(),
+        };
+        let unmet = request.expect.iter().find(|line| !line.holds(&seen));
         let needs_body = request.expect.iter().any(|line| line.needs_body());
         // A told request that succeeded by its status is done, however long the answer was.
         let body_missed = self.cut && (needs_body || request.mood == Mood::Ask);

@@ -58,7 +58,9 @@ pub(super) async fn exchange(
         if let Some(hosts) = &request.hosts
             && !hosts.allow(&request.url, &next)
         {
-            let host = next.host_str().unwrap_or_default().to_owned();
+            let host = next.host_str().unwrap_or_default();
+            let port = next.port().map(|port| format!(":{port}"));
+            let host = format!("{host}{}", port.unwrap_or_default());
             return Err(ActionError::never(
                 "rejected",
                 format!("the redirect leads to {host}, which the script does not declare"),
