@@ -7,7 +7,9 @@
 mod adaptivecards;
 mod apprise;
 mod emulate;
+mod httpbin;
 mod libreoffice;
+mod moto;
 pub mod mosquitto;
 mod spyne;
 pub mod zigbee2mqtt;
