@@ -20,6 +20,7 @@ mod http;
 mod layering;
 mod overload;
 mod payloads;
+mod permissions;
 mod proofs;
 mod reference;
 mod refused;

@@ -12,7 +12,7 @@ use crate::performer::{Blobs, Secrets};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use porchlight_core::action::BLOB;
+use porchlight_core::action::{BLOB, LIMIT};
 use porchlight_core::{ActionError, Receipt};
 use serde_json::{Map, Value};
 
@@ -60,7 +60,7 @@ impl Sources {
             return Err(config("the arguments of an action are a map"));
         };
         let mut filled = Map::with_capacity(map.len());
-        for (name, value) in map {
+        for (name, value) in map.iter().filter(|(name, _)| *name != LIMIT) {
             let blobs = if name == "json" {
                 Blob::AsText
             } else {
@@ -168,7 +168,7 @@ impl Hidden {
     }
 
     /// Notes a secret in the forms in which it may come back: plain, in a URL, in JSON.
-    fn add(&mut self, name: &str, text: &str) {
+    pub(crate) fn add(&mut self, name: &str, text: &str) {
         let shown = format!("[{name}]");
         let in_form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let in_json = Value::from(text).to_string();

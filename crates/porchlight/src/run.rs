@@ -269,6 +269,7 @@ fn host(
         scripts_dir: home.scripts(),
         settings: config.settings.clone(),
         targets: config.targets.seen.clone().into(),
+        named: config.named(),
         place: config.place.clone(),
         limits: config.rules.limits.clone(),
         rules: config.rules.rules.clone(),

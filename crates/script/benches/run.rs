@@ -186,3 +186,21 @@ fn match_all(bencher: divan::Bencher, count: usize) {
     let index = Subscriptions::build(&scripts);
     bencher.bench(|| index.matching("platerecognizer.recognition").count());
 }
+
+/// A change of one key, where each handler of `on_state` wants another one.
+#[divan::bench(args = [1, 100, 10_000])]
+fn match_key(bencher: divan::Bencher, count: usize) {
+    let host = host();
+    let source = |script: usize| -> String {
+        let keys = script * 100..((script + 1) * 100).min(count);
+        keys.map(|n| format!("on_state(\"sensor.{n}\", |change| {{}});\n"))
+            .collect()
+    };
+    let loaded = (0..count.div_ceil(100)).filter_map(|n| host.load("gate.rhai", &source(n)).ok());
+    let scripts: Vec<Arc<Script>> = loaded.map(Arc::new).collect();
+    let index = Subscriptions::build(&scripts);
+    let mut change = (*event()).clone();
+    change.content.kind = "state.changed".to_owned();
+    change.content.subject = Some("sensor.0".to_owned());
+    bencher.bench(|| index.concerned(&change).count());
+}

@@ -1,13 +1,13 @@
-//! Which handlers an event's type concerns.
+//! Which handlers an event concerns.
 //!
-//! Most scripts don't care about most events, so the index makes those cost nothing: patterns
-//! without `*` are found by the whole type, patterns whose first part has no `*` by that part, and
-//! only the rest (`**`, `*.done`) is tried one by one.
+//! Most scripts don't care about most events, so the index makes those cost nothing. A change of the
+//! state has one type for all keys, so those who want changes are found by the key.
 
-use crate::Script;
-use crate::state::hears;
-use porchlight_core::Pattern;
-use std::collections::HashMap;
+use crate::pattern_index::PatternIndex;
+use crate::script::Trigger;
+use crate::state::{KIND, KeyPattern};
+use crate::{Handler, Script};
+use porchlight_core::Event;
 use std::sync::Arc;
 
 /// The position of a script in the list that the index was built from, and of a handler in it.
@@ -16,48 +16,62 @@ type Place = (usize, usize);
 /// An index over the handlers of all scripts. Built anew at every reload.
 #[derive(Debug, Default)]
 pub struct Subscriptions {
-    whole: HashMap<String, Vec<Place>>,
-    first: HashMap<String, Vec<(Pattern, Place)>>,
-    rest: Vec<(Pattern, Place)>,
+    /// By the type of the event.
+    types: PatternIndex<Place>,
+    /// Those of `on_state`, by the key.
+    keys: PatternIndex<Place>,
+    /// Those of `on_state`.
+    states: Vec<Place>,
 }
 
 impl Subscriptions {
     /// Indexes all handlers of these scripts.
     pub fn build(scripts: &[Arc<Script>]) -> Self {
-        Self::from_patterns(scripts.iter().enumerate().flat_map(|(script, loaded)| {
-            let handlers = loaded.handlers.iter().enumerate();
-            handlers
-                .filter_map(move |(handler, each)| Some((each.pattern.clone()?, (script, handler))))
-        }))
-    }
-
-    fn from_patterns(patterns: impl Iterator<Item = (Pattern, Place)>) -> Self {
         let mut index = Self::default();
-        for (pattern, place) in patterns {
-            if pattern.is_literal() {
-                let whole = index.whole.entry(pattern.as_str().to_owned());
-                whole.or_default().push(place);
-            } else if let Some(first) = pattern.first_literal() {
-                let first = index.first.entry(first.to_owned());
-                first.or_default().push((pattern, place));
-            } else {
-                index.rest.push((pattern, place));
+        for (script, loaded) in scripts.iter().enumerate() {
+            for (number, handler) in loaded.handlers.iter().enumerate() {
+                index.add(handler, (script, number));
             }
         }
         index
     }
 
-    /// The handlers whose patterns match, as (script index, handler index), in order of both.
+    fn add(&mut self, handler: &Handler, place: Place) {
+        if let Trigger::State(change) = &handler.trigger {
+            self.states.push(place);
+            match &change.keys {
+                KeyPattern::Whole(key) => self.keys.add_whole(key, place),
+                KeyPattern::Many(pattern) => self.keys.add(pattern, place),
+            }
+        } else if let Some(pattern) = &handler.pattern {
+            self.types.add(pattern, place);
+        }
+    }
+
+    /// The handlers whose patterns match this type, as (script index, handler index), in order of
+    /// both; for a change of the state, those of all keys.
     pub fn matching(&self, event_type: &str) -> impl Iterator<Item = (usize, usize)> {
-        let head = event_type.split('.').next().unwrap_or_default();
-        let by_first = self.first.get(head).map_or(&[][..], Vec::as_slice);
-        let mut found = self.whole.get(event_type).cloned().unwrap_or_default();
-        let candidates = by_first.iter().chain(&self.rest);
-        found.extend(
-            candidates
-                .filter(|(pattern, _)| hears(pattern, event_type))
-                .map(|(_, place)| *place),
-        );
+        let states = match event_type == KIND {
+            true => self.states.clone(),
+            false => Vec::new(),
+        };
+        self.of_type(event_type, states)
+    }
+
+    /// The handlers that may have something to do with this event, in the same order; for a change
+    /// of the state, those of its key.
+    pub fn concerned(&self, event: &Event) -> impl Iterator<Item = (usize, usize)> {
+        let key = event.subject.as_deref().filter(|_| event.kind == KIND);
+        let states = key.map(|key| self.keys.named(key).chain(self.keys.unnamed(key)).collect());
+        self.of_type(&event.kind, states.unwrap_or_default())
+    }
+
+    fn of_type(&self, event_type: &str, mut found: Vec<Place>) -> std::vec::IntoIter<Place> {
+        found.extend(self.types.named(event_type));
+        // A change of the state is heard by those who name it; see `state::hears`.
+        if event_type != KIND {
+            found.extend(self.types.unnamed(event_type));
+        }
         found.sort_unstable();
         found.into_iter()
     }
@@ -66,6 +80,7 @@ impl Subscriptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use porchlight_core::Pattern;
 
     #[test]
     fn the_index_finds_exactly_what_the_patterns_match() {
@@ -83,13 +98,10 @@ mod tests {
             .iter()
             .map(|text| Pattern::parse(text).unwrap())
             .collect();
-        let index = Subscriptions::from_patterns(
-            patterns
-                .iter()
-                .cloned()
-                .enumerate()
-                .map(|(n, pattern)| (pattern, (n / 2, n % 2))),
-        );
+        let mut index = Subscriptions::default();
+        for (n, pattern) in patterns.iter().enumerate() {
+            index.types.add(pattern, (n / 2, n % 2));
+        }
         for kind in [
             "xprotect.external_event",
             "xprotect",

@@ -218,7 +218,7 @@ impl World {
             for wait in self.agenda.take_matching(&event) {
                 events.extend(self.end_wait(wait, Fell::Matched, Some(&event))?);
             }
-            let handlers: Vec<_> = self.subscriptions.matching(&event.kind).collect();
+            let handlers: Vec<_> = self.subscriptions.concerned(&event).collect();
             for (script, handler) in handlers {
                 if self.memory.scripts[script].handlers[handler].wants(&event) {
                     let work = Work::Handler(handler);

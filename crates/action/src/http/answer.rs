@@ -1,7 +1,8 @@
 //! The answer: read under a cap, judged by the script's expectations and by its status.
 
-use super::failed;
+use super::expect::Seen;
 use super::request::Request;
+use super::{auth, failed};
 use crate::task::Mood;
 use porchlight_core::{ActionError, Receipt, Timestamp};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -61,9 +62,13 @@ impl Answer {
 
     /// Success or failure, and whether trying again may help.
     pub(super) fn judge(self, request: &Request, now: Timestamp) -> Result<Receipt, ActionError> {
-        let unmet = request.expect.iter().find(|expectation| {
-            !expectation.holds(self.status.as_u16(), &self.text, self.json.as_ref())
-        });
+        let seen = Seen {
+            status: self.status.as_u16(),
+            headers: &self.headers,
+            text: &self.text,
+            json: self.json.as_ref(),
+        };
+        let unmet = request.expect.iter().find(|line| !line.holds(&seen));
         let needs_body = request.expect.iter().any(|line| line.needs_body());
         // A told request that succeeded by its status is done, however long the answer was.
         let body_missed = self.cut && (needs_body || request.mood == Mood::Ask);
@@ -90,6 +95,10 @@ impl Answer {
     fn failure(&self, unmet: &str, now: Timestamp) -> ActionError {
         let answer = format!("the answer was {}", self.status);
         match self.status.as_u16() {
+            400 | 403 if auth::blames_the_clock(&self.text) => {
+                let help = "the server says that this computer's clock is wrong";
+                ActionError::later("auth", format!("{answer}: {help}"))
+            }
             401 | 403 | 407 => ActionError::never("auth", answer),
             429 => self.again("limit", answer, now),
             408 | 425 => self.again("timeout", answer, now),

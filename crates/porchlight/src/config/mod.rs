@@ -29,7 +29,7 @@ use reader::{Section, Source};
 pub use rules::ScriptRules;
 use secret::SecretSource;
 pub use server::{Address, DEFAULT_LISTEN, Server};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 use targets::Targets;
@@ -125,6 +125,12 @@ impl Config {
             warnings: problems,
             ..config
         })
+    }
+
+    /// The tables that scripts know by name only.
+    pub fn named(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let commands = self.commands.keys().cloned().collect();
+        BTreeMap::from([("command".to_owned(), commands)])
     }
 
     fn read(

@@ -209,9 +209,15 @@ mod tests {
             store_all(commits, &worker, note).await;
         });
         tokio::task::yield_now().await; // all are handed over now
+        // A batch that has the large one in it is refused as a whole, and it may have this one too.
         let probe = commit("probe.rhai", "0", "", 10).run;
-        let beside = Beside::default();
-        full.commit_beside(probe, beside).await.unwrap();
+        while full
+            .commit_beside(probe.clone(), Beside::default())
+            .await
+            .is_err()
+        {
+            tokio::task::yield_now().await;
+        }
         assert!(!stored.lock().unwrap().contains(&1), "it did not fit");
         let file = rusqlite::Connection::open(home.path().join("porchlight.db")).unwrap();
         file.execute("DELETE FROM runs WHERE script = 'ballast.rhai'", [])

@@ -216,7 +216,7 @@ impl Dispatcher {
     fn dispatch(&mut self, event: &Arc<Event>, lookup: Lookup<'_>) {
         let set = Arc::clone(&self.set);
         let mut jobs: Vec<(&Arc<Script>, Vec<Job>)> = Vec::new();
-        for (script, handler) in set.subscriptions.matching(&event.kind) {
+        for (script, handler) in set.subscriptions.concerned(event) {
             let place = (script, handler);
             let script = &set.scripts[script];
             if matches!(script.handlers[handler].trigger, Trigger::Silence(_)) {

@@ -17,6 +17,7 @@ use crate::current::{self, Running};
 use crate::filter::{FIELDS, Filter};
 use crate::limits;
 use crate::options::Attempts;
+use crate::permissions::{self, Need};
 use common::{COMMON, Common};
 use porchlight_core::diagnostic::nearest;
 use porchlight_core::{NewWait, Pattern, WaitKind};
@@ -202,6 +203,7 @@ fn wait_for(
     on_timeout: Option<&FnPtr>,
 ) -> Fallible<Handle> {
     let parsed = Pattern::parse(pattern).or_else(wrong)?;
+    permissions::check(|| Need::Event(pattern.to_owned()))?;
     let Some(within) = take(&mut options, "within") else {
         return wrong(
             "`wait_for` needs to know for how long: `wait_for(\"door.opened\", #{ within: \"2m\" }, |event| …)`",

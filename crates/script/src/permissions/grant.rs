@@ -82,10 +82,7 @@ impl Rights {
 
     /// The words of a refusal.
     pub(crate) fn refusal(&self, wanted: &Need) -> String {
-        format!(
-            "this script may not reach `{wanted}`: {}",
-            self.advice(wanted)
-        )
+        format!("{}: {}", super::may_not(wanted), self.advice(wanted))
     }
 
     /// What to do about a refusal.

@@ -1,6 +1,7 @@
 //! One thing that a script needs, as the header says it: `http gate.lan`, `light porch`.
 
 use super::pattern;
+use crate::state::{KIND, hears};
 use porchlight_core::Pattern;
 use porchlight_core::diagnostic::nearest;
 use std::fmt;
@@ -32,6 +33,8 @@ pub enum Need {
     State(String),
     /// Events of a type that the script emits: `emit gate.opened`, `emit gate.**`.
     Emit(String),
+    /// Events that the script hears: `event gate.opened`, `event platerecognizer.**`.
+    Event(String),
 }
 
 /// The ports of a host.
@@ -47,7 +50,7 @@ pub enum Port {
 
 /// The kinds that are no targets.
 const KINDS: &[&str] = &[
-    "http", "file", "sheet", "command", "secret", "state", "emit",
+    "http", "file", "sheet", "command", "secret", "state", "emit", "event",
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
@@ -86,8 +89,9 @@ impl Need {
             "command" => Ok(Self::Command(owned)),
             "secret" => Ok(Self::Secret(owned)),
             "state" => Ok(Self::State(owned)),
-            "emit" => match Pattern::parse(name) {
-                Ok(_) => Ok(Self::Emit(owned)),
+            "emit" | "event" => match Pattern::parse(name) {
+                Ok(_) if kind == "emit" => Ok(Self::Emit(owned)),
+                Ok(_) => Ok(Self::Event(owned)),
                 Err(message) => Err((message, "write a type such as `gate.opened`".to_owned())),
             },
             _ => Ok(Self::Target {
@@ -125,6 +129,15 @@ impl Need {
             (Emit(allowed), Emit(kind)) => {
                 allowed == kind || Pattern::parse(allowed).is_ok_and(|it| it.matches(kind))
             }
+            (Event(allowed), Event(wanted)) => {
+                let (allowed, wanted) = (Pattern::parse(allowed), Pattern::parse(wanted));
+                let (Ok(allowed), Ok(wanted)) = (allowed, wanted) else {
+                    return false;
+                };
+                // As for handlers: `**` is what comes from outside, not every value of the state.
+                let told = hears(&allowed, KIND) || !hears(&wanted, KIND);
+                allowed.covers(&wanted) && told
+            }
             _ => false,
         }
     }
@@ -137,7 +150,7 @@ fn example(kind: &str) -> &'static str {
         "command" => "backup",
         "secret" => "light.porch.key",
         "state" => "gate.",
-        "emit" => "gate.opened",
+        "emit" | "event" => "gate.opened",
         _ => "porch",
     }
 }
@@ -213,6 +226,7 @@ impl fmt::Display for Need {
             Self::Secret(name) => write!(f, "secret {name}"),
             Self::State(prefix) => write!(f, "state {prefix}"),
             Self::Emit(kind) => write!(f, "emit {kind}"),
+            Self::Event(pattern) => write!(f, "event {pattern}"),
         }
     }
 }
@@ -238,6 +252,7 @@ mod tests {
             "secret light.porch.key",
             "state gate.",
             "emit gate.opened",
+            "event gate.**",
         ] {
             let need = Need::parse(text, &["siren"]).unwrap_or_else(|e| panic!("{text}: {e:?}"));
             assert_eq!(need.to_string(), text);
@@ -264,6 +279,7 @@ mod tests {
             "file a/./b",
             "file **/**",
             "emit **bad**",
+            "event a b",
         ] {
             assert!(Need::parse(text, &[]).is_err(), "{text}");
         }

@@ -5,6 +5,7 @@
 //! lists that people read.
 
 use super::{HIDDEN, KeyPattern, State, change};
+use crate::pattern_index::PatternIndex;
 use crate::{Script, Trigger};
 use porchlight_core::{NewWait, Pattern, WaitKind};
 use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
@@ -16,24 +17,27 @@ pub(super) struct Listeners {
     all: bool,
     /// So did a wait, and may still.
     waits: bool,
-    keys: Vec<KeyPattern>,
+    keys: PatternIndex<()>,
 }
 
 impl Listeners {
     pub(super) fn hear(&self, key: &str) -> bool {
-        let heard = self.all || self.waits || self.keys.iter().any(|pattern| pattern.matches(key));
-        heard && !key.starts_with(HIDDEN)
+        let keyed = || self.keys.named(key).chain(self.keys.unnamed(key)).next();
+        !key.starts_with(HIDDEN) && (self.all || self.waits || keyed().is_some())
     }
 }
 
 impl State {
     /// From now on the handlers of these scripts listen, and waits as before.
     pub fn set_listeners(&self, scripts: &[Arc<Script>]) {
-        let (mut all, mut keys) = (false, Vec::new());
+        let (mut all, mut keys) = (false, PatternIndex::default());
         let handlers = scripts.iter().flat_map(|script| &script.handlers);
         for handler in handlers {
             match &handler.trigger {
-                Trigger::State(state) => keys.push(state.keys.clone()),
+                Trigger::State(state) => match &state.keys {
+                    KeyPattern::Whole(key) => keys.add_whole(key, ()),
+                    KeyPattern::Many(pattern) => keys.add(pattern, ()),
+                },
                 _ => {
                     let pattern = handler.pattern.as_ref();
                     all |= pattern.is_some_and(|one| change::hears(one, change::KIND));

@@ -98,7 +98,7 @@ impl House {
     fn deliver(&mut self, event: Arc<Event>) {
         let script = Arc::clone(&self.script);
         let index = Subscriptions::build(std::slice::from_ref(&script));
-        for (_, number) in index.matching(&event.kind) {
+        for (_, number) in index.concerned(&event) {
             if script.handlers[number].wants(&event) {
                 self.job(Work::Handler(number), Some(Arc::clone(&event)));
             }

@@ -20,4 +20,5 @@ mod silence;
 mod state;
 mod state_changes;
 mod support;
+mod time;
 mod waits;

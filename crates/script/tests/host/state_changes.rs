@@ -226,3 +226,33 @@ on_state("a..b.*", |change| ());
     }
     assert_eq!(found.len(), words.len());
 }
+
+#[test]
+fn a_change_is_looked_at_by_those_alone_who_name_its_key() {
+    let mut source: String = (0..100)
+        .map(|n| format!("on_state(\"sensor.{n}\", |change| ());\n"))
+        .collect();
+    source += r#"
+        on_state("sensor.7", #{ to: 1 }, |change| ());
+        on_state("sensor.*", |change| ());
+        on_state("*.7", |change| ());
+        on_state("door.*", |change| ());
+        on("state.*", |event| ());
+        on("**", |event| ());
+    "#;
+    House::with(&source, |house| {
+        let scripts = [std::sync::Arc::clone(&house.script)];
+        let index = porchlight_script::Subscriptions::build(&scripts);
+        let mut change = (*event("state.changed", json!({}))).clone();
+        change.content.subject = Some("sensor.7".to_owned());
+        let seen: Vec<_> = index.concerned(&change).map(|(_, number)| number).collect();
+        assert_eq!(seen, [7, 100, 101, 102, 104]);
+        change.content.subject = None;
+        let seen: Vec<_> = index.concerned(&change).map(|(_, number)| number).collect();
+        assert_eq!(seen, [104], "one that names no key");
+        change.content.kind = "sensor.7".to_owned();
+        let seen: Vec<_> = index.concerned(&change).map(|(_, number)| number).collect();
+        assert_eq!(seen, [105], "a key is no type");
+        assert_eq!(index.matching("state.changed").count(), 105);
+    });
+}
