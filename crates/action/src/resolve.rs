@@ -196,7 +196,7 @@ impl Hidden {
     }
 
     /// Notes a secret in the forms in which it may come back: plain, in a URL, in JSON.
-    fn add(&mut self, name: &str, text: &str) {
+    pub(crate) fn add(&mut self, name: &str, text: &str) {
         let shown = format!("[{name}]");
         let in_form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let in_json = Value::from(text).to_string();

@@ -16,6 +16,7 @@ mod api;
 pub mod asked;
 mod body;
 mod check;
+mod compile;
 mod convert;
 mod current;
 mod deadline;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
+pub mod server;
+
 use bytes::Bytes;
 use porchlight_action::{CommandConfig, Performer, PerformerConfig};
 use porchlight_core::{ActionError, Receipt, Secret, Timestamp};
@@ -53,6 +55,14 @@ pub fn home_with(commands: &[(&str, &str)]) -> Home {
 }
 
 impl Home {
+    pub async fn send(&self, args: Value) -> Result<Receipt, ActionError> {
+        self.perform("http.send", args, "7:0").await
+    }
+
+    pub async fn ask(&self, args: Value) -> Result<Receipt, ActionError> {
+        self.perform("http.request", args, "").await
+    }
+
     pub async fn perform(
         &self,
         kind: &str,

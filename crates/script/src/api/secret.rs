@@ -1,10 +1,18 @@
 //! Secrets in scripts: they can be joined with text and passed on, and never read or printed. And
 //! the key of an action, which nobody knows yet while the script runs.
+//!
+//! Attachments join in the same way: their bytes are put in, as base64, when the action is performed.
 
 use super::{Fallible, function, wrong};
-use crate::convert::{Joined, SecretRef, placeholder};
-use rhai::{Engine, ImmutableString};
+use crate::convert::{self, Joined, SecretRef, Use, placeholder};
+use crate::event::ScriptFile;
+use rhai::{Dynamic, Engine, ImmutableString};
 use serde_json::{Value, json};
+
+/// The reference that stands for the bytes; it always has one.
+fn bytes(file: ScriptFile) -> Value {
+    convert::to_json(&Dynamic::from(file), Use::Action).unwrap_or_default()
+}
 
 fn hidden(name: &str) -> Value {
     json!({ "$secret": name })
@@ -42,6 +50,13 @@ pub(super) fn register(engine: &mut Engine) {
         })
         .register_fn("+", |mut a: Joined, b: Joined| {
             a.0.extend(b.0);
+            a
+        })
+        .register_fn("+", |a: ImmutableString, b: ScriptFile| {
+            Joined(vec![a.as_str().into(), bytes(b)])
+        })
+        .register_fn("+", |mut a: Joined, b: ScriptFile| {
+            a.0.push(bytes(b));
             a
         });
     function! {

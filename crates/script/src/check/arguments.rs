@@ -103,6 +103,9 @@ fn judge(
     argument: &Expr,
     found: &mut Vec<Diagnostic>,
 ) {
+    if parameter.kinds == "function" {
+        found.extend(called_at_once(check, function, parameter, argument));
+    }
     let Some(literal) = Literal::of(argument) else {
         return;
     };
@@ -140,6 +143,33 @@ fn judge(
         }
         _ => {}
     }
+}
+
+/// `later("5m", light::off("hall"))` turns it off now, and has nothing left for later.
+fn called_at_once(
+    check: &Check,
+    function: &str,
+    parameter: &Parameter,
+    argument: &Expr,
+) -> Option<Diagnostic> {
+    let (Expr::FnCall(call, at) | Expr::MethodCall(call, at)) = argument else {
+        return None;
+    };
+    let called = check.function(call)?.doc();
+    // A function of somebody's own may give a function.
+    if called.summary.is_empty() || called.gives.is_some() {
+        return None;
+    }
+    let name = match call.is_qualified() {
+        true => format!("{}::{}", call.namespace.root(), call.name),
+        false => call.name.to_string(),
+    };
+    let message = format!(
+        "`{}` of `{function}` is a function, but `{name}(…)` is called at once and gives none",
+        parameter.name
+    );
+    let wrong = check.error(*at, message);
+    Some(wrong.with_help(format!("write `|| {name}(…)`")))
 }
 
 /// The members of a map of options.

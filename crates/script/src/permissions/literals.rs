@@ -5,6 +5,7 @@
 
 use super::Need;
 use super::grant::{ends_host, host_of};
+use crate::check::walk;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::HashSet;
 
@@ -22,7 +23,7 @@ pub(crate) struct Seen {
 pub(crate) fn seen(ast: &AST, targets: &[&str]) -> Vec<Seen> {
     let mut all = Vec::new();
     let own: HashSet<&str> = ast.iter_functions().map(|one| one.name).collect();
-    ast.walk(&mut |nodes: &[ASTNode]| {
+    walk(ast, &mut |nodes: &[ASTNode]| {
         if let Some(
             ASTNode::Stmt(Stmt::FnCall(call, at))
             | ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at)),

@@ -19,12 +19,14 @@ mod literals;
 mod need;
 mod pattern;
 mod reach;
+mod undeclared;
 
 pub(crate) use grant::Rights;
 pub(crate) use header::read;
-pub(crate) use literals::seen;
+use literals::seen;
 pub use need::{Need, Port};
 pub use reach::Reach;
+pub(crate) use undeclared::undeclared;
 
 use crate::api::{Fallible, wrong};
 use crate::current;
