@@ -229,3 +229,68 @@ fn what_lasted_and_is_queued_is_called_after_a_crash_whatever_the_value_is_by_th
     house.wait_for_file("did.txt", all);
     assert!(waits(&house).is_empty());
 }
+
+#[test]
+fn keys_are_listed_by_a_prefix_or_a_pattern_and_a_history_from_a_moment_on() {
+    let mut house = House::start(&gate_config(), &[("a.rhai", "on(\"gate.go\", || ());")]);
+    for (key, value) in [
+        ("door.front", "1"),
+        ("door.back.lock", "2"),
+        ("hall.lock", "3"),
+    ] {
+        set(&house, key, value);
+    }
+    eventually("the host took them over", || {
+        (house.runs().len() == 3).then_some(())
+    });
+    // One that it has not taken over yet is listed all the same.
+    house.terminate();
+    set(&house, "door.side", "4");
+    let keys = |args: &[&str]| {
+        let listed = house.json_lines(&[&["state"], args, &["--json"]].concat());
+        let keys = listed.into_iter().map(|line| line["key"].to_string());
+        keys.collect::<Vec<_>>().join(" ")
+    };
+    let all = r#""door.back.lock" "door.front" "door.side" "hall.lock""#;
+    assert_eq!(keys(&[]), all);
+    assert_eq!(keys(&["list"]), all);
+    assert_eq!(
+        keys(&["list", "door."]),
+        r#""door.back.lock" "door.front" "door.side""#
+    );
+    assert_eq!(keys(&["list", "door.*"]), r#""door.front" "door.side""#);
+    assert_eq!(
+        keys(&["list", "**.lock"]),
+        r#""door.back.lock" "hall.lock""#
+    );
+    assert_eq!(keys(&["list", "nothing.*"]), "");
+    let wrong = house.porchlight(&["state", "list", "door.**x"]);
+    assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
+
+    let values = |args: &[&str]| -> Vec<Value> {
+        let all = [&["state", "history", "door.front", "--json"], args].concat();
+        let lines = house.json_lines(&all);
+        lines
+            .into_iter()
+            .map(|line| line["value"].clone())
+            .collect()
+    };
+    let journal = rusqlite::Connection::open(house.path().join("data/porchlight.db"));
+    let journal = journal.expect("the journal opens");
+    for (hours, value) in [(50, 10), (30, 20), (2, 30)] {
+        let old = "INSERT INTO state_history(at, key, value, run)
+             SELECT at - ?1 * 3600000, key, ?2, run FROM state_history
+             WHERE key = 'door.front' AND value = '1'";
+        let done = journal.execute(old, (hours, value.to_string()));
+        done.expect("it was so");
+    }
+    assert_eq!(values(&["--since", "1h"]), [json!(1)]);
+    assert_eq!(values(&["--since", "24h"]).len(), 2);
+    assert_eq!(values(&["--since", "2020-01-01T00:00:00Z"]).len(), 4);
+    assert_eq!(values(&["--since", "24h", "--limit", "1"]).len(), 1);
+    assert_eq!(values(&[]).len(), 4);
+    for since in ["yesterday", "2999-01-01T00:00:00Z"] {
+        let nothing = house.porchlight(&["state", "history", "door.front", "--since", since]);
+        assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
+    }
+}
