@@ -294,3 +294,45 @@ fn keys_are_listed_by_a_prefix_or_a_pattern_and_a_history_from_a_moment_on() {
         assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
     }
 }
+
+#[test]
+fn scripts_that_set_one_key_at_the_same_time_are_stored_in_the_order_in_which_they_did() {
+    let setter = |name: &str| {
+        format!("on(\"gate.go\", |event| state::set(\"k\", `{name}${{event.data.n}}`));")
+    };
+    let (a, b, c) = (setter("a"), setter("b"), setter("c"));
+    let scripts = [
+        ("a.rhai", a.as_str()),
+        ("b.rhai", b.as_str()),
+        ("c.rhai", c.as_str()),
+        ("listens.rhai", "on(\"state.changed\", || ());"),
+    ];
+    let house = House::start(&gate_config(), &scripts);
+    for n in 0..200 {
+        house.post_ok(&json!({ "type": "go", "n": n }).to_string());
+    }
+    let count = |house: &House| {
+        let runs = house.runs();
+        runs.iter()
+            .filter(|run| run["script"] != "listens.rhai")
+            .count()
+    };
+    eventually("all have run", || (count(&house) == 600).then_some(()));
+    let reader = porchlight_journal::Reader::open(&house.path().join("data")).expect("a journal");
+    let history = reader.state_history("k", None, 10_000).expect("a history");
+    let mut changes: Vec<Value> = Vec::new();
+    for id in 1..=800 {
+        let event = reader.event(id).expect("it is read").expect("it is there");
+        if event.kind == "state.changed" {
+            changes.push(serde_json::from_slice(&event.data).expect("a change"));
+        }
+    }
+    assert_eq!(changes.len(), 600);
+    let mut before = Value::Null;
+    for (change, point) in changes.iter().zip(history) {
+        assert_eq!(change["from"], before, "what scripts saw");
+        assert_eq!(Some(&change["to"]), point.value.as_ref(), "what was stored");
+        before = change["to"].clone();
+    }
+    assert_eq!(get(&house, "k"), Some(before));
+}

@@ -14,6 +14,7 @@ mod clocks;
 pub mod committer;
 mod edits;
 mod heard;
+mod in_order;
 mod input;
 pub mod lanes;
 mod lookup;
@@ -31,6 +32,7 @@ use clocks::Clocks;
 use committer::Commit;
 use edits::Values;
 pub use edits::look_for_edits;
+use in_order::InOrder;
 pub use input::{CommittedRun, Input, ScriptSet};
 use lanes::{Lanes, Offer};
 use lookup::{Lookup, job};
@@ -70,6 +72,7 @@ pub struct Dispatcher {
     journal: Journal,
     workers: Workers,
     commits: mpsc::UnboundedSender<Commit>,
+    in_order: InOrder,
     uncommitted: usize,
     backlog: backlog::Loader,
     missed: Arc<backlog::Missed>,
@@ -137,6 +140,7 @@ impl Dispatcher {
             journal: parts.journal,
             workers: parts.workers,
             commits: parts.commits,
+            in_order: InOrder::default(),
             uncommitted: 0,
             backlog: parts.backlog,
             missed: parts.missed,
@@ -290,9 +294,8 @@ impl Dispatcher {
             }
         }
         self.uncommitted += 1;
-        _ = self
-            .commits
-            .send(Commit::new(finished.run, beside, of_event));
+        let commit = Commit::new(finished.run, beside, of_event);
+        self.hand_over(finished.order, commit);
     }
 
     fn committed(&mut self, committed: CommittedRun) {
