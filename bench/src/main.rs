@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p porchlight-bench -- [--seconds N] [--rounds N] [--porchlight PATH] [--place DIR]`
 //!
+//! `… lamp [--events N] [--servers DIR]` measures the way to a lamp instead: see [`lamp`].
+//!
 //! Absolute figures depend on the machine and on who else uses it; the ratios, taken round by
 //! round, are what counts. Everything stays on loopback. Without a `porchlight` binary beside this
 //! program, or at PATH, only the bare receivers are measured.
@@ -10,6 +12,7 @@
 
 mod bare;
 mod bodies;
+mod lamp;
 mod load;
 mod receiver;
 mod reload;
@@ -35,6 +38,8 @@ struct Arguments {
     rounds: usize,
     porchlight: PathBuf,
     place: PathBuf,
+    servers: PathBuf,
+    events: usize,
 }
 
 /// All that was measured of one receiver under one load.
@@ -54,7 +59,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         let folder = arguments.next().map(PathBuf::from);
         return bare::serve(port, folder.as_deref());
     }
+    let lamp = arguments.next_if_eq("lamp").is_some();
     let arguments = parse(arguments)?;
+    if lamp {
+        let Arguments {
+            porchlight,
+            place,
+            servers,
+            events,
+            ..
+        } = &arguments;
+        return lamp::measure(porchlight, place, servers, *events);
+    }
     let mut kinds = vec![Kind::Bare, Kind::Storing];
     if arguments.porchlight.is_file() {
         kinds.push(Kind::Porchlight);
@@ -79,6 +95,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Box<dyn E
         rounds: 3,
         porchlight: beside.join("porchlight"),
         place: beside.to_owned(),
+        servers: Path::new("target/servers").to_owned(),
+        events: 500,
     };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -86,6 +104,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Box<dyn E
             "--seconds" => arguments.seconds = value()?.parse()?,
             "--rounds" => arguments.rounds = value()?.parse()?,
             "--porchlight" => arguments.porchlight = value()?.into(),
+            "--servers" => arguments.servers = value()?.into(),
+            "--events" => arguments.events = value()?.parse()?,
             "--place" => arguments.place = value()?.into(),
             _ => return Err(format!("unknown argument {word}").into()),
         }

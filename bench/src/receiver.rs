@@ -36,6 +36,27 @@ impl Kind {
     }
 }
 
+/// What a home has besides the webhook `bench`.
+pub struct Home {
+    /// Further tables of `porchlight.toml`.
+    pub configuration: String,
+    /// The one script.
+    pub script: String,
+}
+
+impl Default for Home {
+    /// A script that counts its runs.
+    fn default() -> Self {
+        Self {
+            configuration: String::new(),
+            script: COUNT.to_owned(),
+        }
+    }
+}
+
+const COUNT: &str =
+    "//! Counts what came in.\n\non(\"github.**\", |event| {\n    state::add(\"seen\", 1);\n});\n";
+
 /// A running receiver; it is killed when this is dropped.
 pub struct Receiver {
     /// Which.
@@ -51,6 +72,16 @@ pub struct Receiver {
 impl Receiver {
     /// Starts one in a fresh folder below `place`, which should be on a real disk.
     pub fn start(kind: Kind, porchlight: &Path, place: &Path) -> Result<Self, Box<dyn Error>> {
+        Self::start_in(&Home::default(), kind, porchlight, place)
+    }
+
+    /// The same with a home of its own, which only Porchlight has.
+    pub fn start_in(
+        home: &Home,
+        kind: Kind,
+        porchlight: &Path,
+        place: &Path,
+    ) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir_in(place)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = match kind {
@@ -63,7 +94,7 @@ impl Receiver {
                 command
             }
             Kind::Porchlight => {
-                furnish(folder.path(), port)?;
+                furnish(home, folder.path(), port)?;
                 let mut command = Command::new(porchlight);
                 command.arg("run").arg("--home").arg(folder.path());
                 command
@@ -177,19 +208,17 @@ fn ran(reader: &Reader) -> Result<u64, Box<dyn Error>> {
     Ok(seen.and_then(|(_, value)| value.as_u64()).unwrap_or(0))
 }
 
-fn furnish(home: &Path, port: u16) -> std::io::Result<()> {
-    let scripts: PathBuf = home.join("scripts");
+fn furnish(home: &Home, folder: &Path, port: u16) -> std::io::Result<()> {
+    let scripts: PathBuf = folder.join("scripts");
     fs::create_dir_all(&scripts)?;
     let secret = bodies::SECRET;
     fs::write(
-        home.join("porchlight.toml"),
+        folder.join("porchlight.toml"),
         format!(
             "[server]\nlisten = \"127.0.0.1:{port}\"\n\n\
-             [webhook.bench]\npreset = \"github\"\nsecret = \"{secret}\"\n"
+             [webhook.bench]\npreset = \"github\"\nsecret = \"{secret}\"\n\n{}",
+            home.configuration
         ),
     )?;
-    fs::write(
-        scripts.join("count.rhai"),
-        "//! Counts what came in.\n\non(\"github.**\", |event| {\n    state::add(\"seen\", 1);\n});\n",
-    )
+    fs::write(scripts.join("bench.rhai"), &home.script)
 }

@@ -154,7 +154,8 @@ fn check_reports_every_mistake_in_scripts_and_configuration() {
 
 #[test]
 fn check_looks_at_configuration_and_scripts_together() {
-    let settings = "\n[settings.a]\nfamilly = [\"ABC123\"]\n";
+    let settings =
+        "\n[settings.a]\nfamilly = [\"ABC123\"]\n[command.backup]\nargv = [\"/bin/true\"]\n";
     let house = House::furnish(
         &(gate_config() + settings),
         &[
@@ -165,6 +166,10 @@ fn check_looks_at_configuration_and_scripts_together() {
             (
                 "b.rhai",
                 "on(\"stripe.**\", |event| ());\non(\"gate.opened\", |event| emit(\"visitor.came\"));\non(\"visitor.*\", |event| ());",
+            ),
+            (
+                "c.rhai",
+                "on(\"gate.opened\", |event| {\n    wait_for(\"gaet.closed\", #{ within: \"1m\" }, || command::start(\"bakcup\"));\n});\non_silence(\"gaet.**\", \"1h\", || ());",
             ),
         ],
     );
@@ -181,7 +186,17 @@ fn check_looks_at_configuration_and_scripts_together() {
         has("b.rhai:1 no webhook has `preset = \\stripe\\`"),
         "{told:?}"
     );
-    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(has("c.rhai:2 did you mean \\gate.closed\\?"), "{told:?}");
+    assert!(has("c.rhai:2 did you mean \\backup\\?"), "{told:?}");
+    assert!(has("c.rhai:4 did you mean \\gate.**\\?"), "{told:?}");
+    let awaited = warnings
+        .iter()
+        .find(|one| one["path"] == "c.rhai" && one["column"] == 14);
+    assert!(
+        awaited.is_some(),
+        "the caret is below the pattern: {told:?}"
+    );
+    assert_eq!(told.len(), 7, "{told:?}");
     assert!(warnings.iter().all(|one| one["severity"] == "warning"));
     assert_eq!(house.porchlight(&["check"]).status.code(), Some(0));
 }

@@ -27,8 +27,18 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["rhai", "warp", "reqwest", "hyper", "notify"],
     ),
     (
+        "porchlight-mqtt",
+        &["porchlight-core"],
+        &["rhai", "warp", "reqwest", "hyper", "rusqlite", "notify"],
+    ),
+    (
         "porchlight-source",
-        &["porchlight-core", "porchlight-verify", "porchlight-journal"],
+        &[
+            "porchlight-core",
+            "porchlight-verify",
+            "porchlight-journal",
+            "porchlight-mqtt",
+        ],
         &["rhai", "reqwest", "rusqlite", "notify"],
     ),
     (
@@ -38,7 +48,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "porchlight-action",
-        &["porchlight-core"],
+        &["porchlight-core", "porchlight-mqtt"],
         &["rhai", "warp", "rusqlite", "notify"],
     ),
     (
@@ -50,6 +60,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
             "porchlight-source",
             "porchlight-script",
             "porchlight-action",
+            "porchlight-mqtt",
         ],
         &["rhai", "rusqlite", "reqwest", "notify", "hmac"],
     ),

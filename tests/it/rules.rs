@@ -70,19 +70,19 @@ time = \"1m\"
 fn a_script_reaches_what_it_declares_and_check_says_what_that_is() {
     let config = gate_config()
         + "\n[permissions]\nmode = \"declared\"\n[script.\"b.rhai\".limits]\nactions = 1\n";
-    let a = "//! needs: file a.txt
+    let a = "//! needs: file a.txt, event gate.*
 on(\"gate.*\", |event| {
     file::append(\"a.txt\", \"a\\n\");
     let other = \"b\";
     file::append(`${other}.txt`, \"a\\n\");
 });";
-    let b = "//! needs: file b.txt
+    let b = "//! needs: file b.txt, event gate.opened, event gate.*
 on(\"gate.*\", |event| { file::append(\"b.txt\", \"b\\n\"); file::append(\"b.txt\", \"b\\n\"); });";
     let house = House::start(&config, &[("a.rhai", a), ("b.rhai", b)]);
     let output = house.porchlight(&["check"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        text.contains("script a.rhai can reach file a.txt (and nothing else)"),
+        text.contains("script a.rhai can reach file a.txt, event gate.* (and nothing else)"),
         "{text}"
     );
     house.post_ok("{\"type\":\"opened\"}");

@@ -13,6 +13,7 @@ mod failure;
 mod fields;
 mod http;
 mod jail;
+mod mqtt;
 mod outbox;
 mod output;
 mod performer;
@@ -22,5 +23,8 @@ mod sheet;
 mod task;
 
 pub use command::CommandConfig;
-pub use outbox::{Outbox, Perform, RetryPolicy, Settle, Submitted};
+pub use outbox::{
+    Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,
+    Submitted, Turn,
+};
 pub use performer::{Blobs, Clock, Performer, PerformerConfig, Secrets, StartError};

@@ -14,6 +14,7 @@ pub mod pattern;
 pub mod run;
 pub mod secret;
 pub mod time;
+pub mod topic;
 pub mod units;
 pub mod wait;
 
@@ -26,4 +27,5 @@ pub use pattern::Pattern;
 pub use run::{LogLine, Outcome, Place, Run, StateOp, StateWrite, same_value};
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use topic::TopicFilter;
 pub use wait::{Chain, Moved, NewWait, OnGap, OnReload, Wait, WaitId, WaitKind};

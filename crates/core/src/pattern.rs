@@ -91,6 +91,20 @@ impl Pattern {
         )
     }
 
+    /// Whether every type that the other matches is certainly matched by this one. What takes more
+    /// than a look from left to right is answered with no: `*.**` is not known to be all of `**`.
+    pub fn covers(&self, other: &Pattern) -> bool {
+        let pattern: Vec<&str> = self.text.split('.').collect();
+        let parts: Vec<&str> = other.text.split('.').collect();
+        // The stars of the other are read as characters that only a star of ours stands for.
+        wildcard(
+            &pattern,
+            &parts,
+            |part| *part == "**",
+            |p, part| *part != "**" && matches_part(p, part),
+        )
+    }
+
     /// Whether there is a type that both match.
     pub fn overlaps(&self, other: &Pattern) -> bool {
         let a: Vec<&str> = self.text.split('.').collect();
@@ -229,6 +243,57 @@ mod tests {
     fn patterns_that_cannot_mean_anything_are_refused() {
         for wrong in ["", ".", "a..b", "a.", "a b", "a.**b"] {
             assert!(Pattern::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_covers_another_matches_all_that_it_matches() {
+        let parts = ["a", "b", "ab", "*", "**", "a*", "*b", "a*b"];
+        let mut texts: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
+        for one in parts {
+            texts.extend(parts.map(|other| format!("{one}.{other}")));
+        }
+        let patterns: Vec<Pattern> = texts.iter().flat_map(|one| Pattern::parse(one)).collect();
+        let kinds = [
+            "a", "b", "ab", "axb", "a.a", "a.b", "ab.ab", "a.b.ab", "x.y.z",
+        ];
+        let mut covering = 0;
+        for (one, other) in patterns
+            .iter()
+            .flat_map(|a| patterns.iter().map(move |b| (a, b)))
+        {
+            if one.covers(other) {
+                covering += 1;
+                for kind in kinds {
+                    assert!(
+                        !other.matches(kind) || one.matches(kind),
+                        "{one} {other} {kind}"
+                    );
+                }
+            }
+        }
+        assert!(covering > 300, "{covering}");
+        let covers = |a: &str, b: &str| {
+            let parse = |text: &str| Pattern::parse(text).expect("a pattern");
+            parse(a).covers(&parse(b))
+        };
+        for (a, b) in [
+            ("**", "a.*"),
+            ("a.**", "a.*.b"),
+            ("a.**", "a"),
+            ("a.m*", "a.mo*"),
+            ("a.*", "a.*"),
+        ] {
+            assert!(covers(a, b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("a.*", "a.**"),
+            ("a.*", "**"),
+            ("a.b", "a.*"),
+            ("a.mo*", "a.m*"),
+            ("*.b", "**"),
+        ] {
+            assert!(!covers(a, b), "{a} {b}");
         }
     }
 

@@ -19,6 +19,7 @@ use porchlight_script::schedule::{HomePlace, Position};
 use porchlight_script::watch::scan;
 use porchlight_script::{Host, HostConfig, Script, State};
 use porchlight_source::Webhook;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Checks the home.
@@ -154,6 +155,10 @@ fn check_scripts(
         targets: match config {
             Some(config) if sound => config.targets.seen.clone().into(),
             _ => serde_json::Value::Null,
+        },
+        named: match config {
+            Some(config) if sound => config.named(),
+            _ => BTreeMap::new(),
         },
         place: place(config, sound),
         limits: rules.limits.clone(),

@@ -23,7 +23,7 @@ use engines::Engines;
 use porchlight_core::{ActionError, Chain, Diagnostic, Event, Outcome, Place, Run, Timestamp};
 use rhai::{Dynamic, FnPtr};
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::Duration;
@@ -42,6 +42,9 @@ pub struct HostConfig {
     pub settings: Value,
     /// `{"light": {"porch": {"driver": "wled", …}}}`; secrets stand there as `{"$secret": name}`.
     pub targets: Value,
+    /// The tables that scripts know by name only, by kind: `command` → the NAME of each
+    /// `[command.NAME]`. Nothing is known of a kind that is not here.
+    pub named: BTreeMap<String, BTreeSet<String>>,
     /// What a script may use up.
     pub limits: Limits,
     /// What is different for some scripts, and what scripts may reach.
@@ -63,6 +66,7 @@ impl Default for HostConfig {
             scripts_dir: PathBuf::new(),
             settings: Value::Null,
             targets: Value::Null,
+            named: BTreeMap::new(),
             limits: Limits::default(),
             rules: Rules::default(),
             place: HomePlace::default(),

@@ -17,7 +17,7 @@ mod tracks;
 mod version;
 
 pub use job::{Fell, Finished, Job, Past, Told, Undone, Work};
-pub(crate) use open::OpenWaits;
+pub(crate) use open::{OpenWaits, kept};
 
 use crate::Host;
 use crate::state::Order;

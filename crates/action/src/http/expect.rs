@@ -5,12 +5,16 @@
 //! /errors empty              missing, null, "", [] or {}
 //! /messages/0/status = 0     the JSON value there, or the text, is this
 //! text ok                    the whole body, apart from white space around it
+//! text contains <ok/>        this stands somewhere in the body
+//! text lacks :Fault>         this stands nowhere in it
+//! header x-error missing     the answer has no such header
 //! ```
 //! All lines must hold. Without lines, `status 2xx`; with lines but none about the status, the
 //! status does not count, because some services answer 500 and mean well.
 
 use crate::failure::config;
 use porchlight_core::ActionError;
+use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::Value;
 
 /// One line.
@@ -25,6 +29,21 @@ enum Test {
     Empty(String),
     Equal(String, Value),
     Text(String),
+    Contains(String),
+    Lacks(String),
+    Missing(HeaderName),
+}
+
+/// What an answer is judged by.
+pub(super) struct Seen<'a> {
+    /// The status code.
+    pub(super) status: u16,
+    /// The headers.
+    pub(super) headers: &'a HeaderMap,
+    /// The body as text, whatever it is.
+    pub(super) text: &'a str,
+    /// The body as JSON, when it is.
+    pub(super) json: Option<&'a Value>,
 }
 
 impl Expectation {
@@ -53,7 +72,7 @@ impl Expectation {
         let line = line.trim();
         let test = Self::parse_test(line).ok_or_else(|| {
             config(format!(
-                "`{}` is no expectation; write \"status 2xx\", \"status 200,202\", \"/errors empty\", \"/ok = true\" or \"text ok\"",
+                "`{}` is no expectation; write \"status 2xx\", \"status 200,202\", \"/errors empty\", \"/ok = true\", \"text ok\", \"text contains ok\", \"text lacks error\" or \"header x-error missing\"",
                 line.escape_debug()
             ))
         })?;
@@ -69,7 +88,11 @@ impl Expectation {
             return ranges.collect::<Option<_>>().map(Test::Status);
         }
         if let Some(text) = line.strip_prefix("text ") {
-            return Some(Test::Text(text.trim().to_owned()));
+            return text_test(text.trim());
+        }
+        if let Some(name) = line.strip_prefix("header ") {
+            let name = name.strip_suffix(" missing")?.trim();
+            return name.parse().ok().map(Test::Missing);
         }
         if !line.starts_with('/') {
             return None;
@@ -90,25 +113,29 @@ impl Expectation {
 
     /// True when it is about the body, so the body must be whole.
     pub(super) fn needs_body(&self) -> bool {
-        !matches!(self.test, Test::Status(_))
+        !matches!(self.test, Test::Status(_) | Test::Missing(_))
     }
 
     /// Whether the answer is as expected. A body that is not JSON has nothing at any place, and so
     /// is neither empty nor equal there: an error page in HTML must not pass as "no errors".
-    pub(super) fn holds(&self, status: u16, text: &str, json: Option<&Value>) -> bool {
+    pub(super) fn holds(&self, seen: &Seen<'_>) -> bool {
         match &self.test {
             Test::Status(ranges) => ranges
                 .iter()
-                .any(|(low, high)| (*low..=*high).contains(&status)),
-            Test::Text(wanted) => text.trim() == wanted,
-            Test::Empty(pointer) => json.is_some_and(|json| match json.pointer(pointer) {
+                .any(|(low, high)| (*low..=*high).contains(&seen.status)),
+            Test::Text(wanted) => seen.text.trim() == wanted,
+            Test::Contains(part) => seen.text.contains(part.as_str()),
+            Test::Lacks(part) => !seen.text.contains(part.as_str()),
+            Test::Missing(name) => !seen.headers.contains_key(name),
+            Test::Empty(pointer) => seen.json.is_some_and(|json| match json.pointer(pointer) {
                 None | Some(Value::Null) => true,
                 Some(Value::String(text)) => text.is_empty(),
                 Some(Value::Array(list)) => list.is_empty(),
                 Some(Value::Object(map)) => map.is_empty(),
                 Some(_) => false,
             }),
-            Test::Equal(pointer, wanted) => json
+            Test::Equal(pointer, wanted) => seen
+                .json
                 .and_then(|json| json.pointer(pointer))
                 .is_some_and(|found| same(found, wanted)),
         }
@@ -124,6 +151,18 @@ fn same(found: &Value, wanted: &Value) -> bool {
             (Value::String(text), Value::Bool(flag)) => flag.to_string() == text.as_str(),
             _ => false,
         }
+}
+
+/// `contains X`, `lacks X`, or the whole body.
+fn text_test(text: &str) -> Option<Test> {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let rest = rest.trim().to_owned();
+    match word {
+        "contains" | "lacks" if rest.is_empty() => None,
+        "contains" => Some(Test::Contains(rest)),
+        "lacks" => Some(Test::Lacks(rest)),
+        _ => Some(Test::Text(text.to_owned())),
+    }
 }
 
 fn status_range(code: &str) -> Option<(u16, u16)> {
@@ -146,7 +185,14 @@ mod tests {
     fn check(line: &str, status: u16, text: &str) -> bool {
         let json = serde_json::from_str(text).ok();
         let expectation = Expectation::parse(line).unwrap_or_else(|error| panic!("{error}"));
-        expectation.holds(status, text, json.as_ref())
+        let mut headers = HeaderMap::new();
+        headers.insert("x-error", reqwest::header::HeaderValue::from_static("1"));
+        expectation.holds(&Seen {
+            status,
+            headers: &headers,
+            text,
+            json: json.as_ref(),
+        })
     }
 
     #[test]
@@ -177,6 +223,12 @@ mod tests {
             ("/state = done", 200, r#"{"state":"done"}"#, true),
             ("text ok", 200, "ok\n", true),
             ("text ok", 200, "not ok", false),
+            ("text contains done", 200, "<a>done</a>", true),
+            ("text contains done", 200, "failed", false),
+            ("text lacks :Fault>", 200, "<s:Body/>", true),
+            ("text lacks :Fault>", 200, "<s:Fault>", false),
+            ("header X-Error missing", 200, "", false),
+            ("header x-function-error missing", 200, "", true),
         ] {
             assert_eq!(check(line, status, text), holds, "{line} on {text}");
         }
@@ -192,6 +244,10 @@ mod tests {
             "ok",
             "/x is 3",
             "status 99",
+            "text contains",
+            "text lacks ",
+            "header x-error",
+            "header x error missing",
         ] {
             assert!(Expectation::parse_all(&[json!(line)]).is_err(), "{line}");
         }

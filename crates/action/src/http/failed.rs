@@ -19,12 +19,17 @@ pub(super) fn sending(error: reqwest::Error) -> ActionError {
         return tls_failed(tls);
     }
     let message = chain(&error);
-    if error.is_timeout() {
-        ActionError::later("timeout", message)
-    } else if error.is_builder() {
+    if error.is_builder() {
         ActionError::never("config", message)
-    } else {
+    } else if error.is_connect() {
         ActionError::later("connect", message)
+    } else if error.is_timeout() {
+        ActionError::later("timeout", message)
+    } else {
+        // It was reached, so it may have done what it was asked to.
+        let mut error = ActionError::later("connect", message);
+        error.detail = serde_json::json!({ "connected": true });
+        error
     }
 }
 

@@ -1,5 +1,6 @@
 //! The arguments of a request, read and checked before anything is sent.
 
+use super::auth::Auth;
 use super::body::Body;
 use super::expect::Expectation;
 use super::header;
@@ -8,8 +9,6 @@ use crate::failure::config;
 use crate::fields::Fields;
 use crate::resolve::{Hidden, Sources};
 use crate::task::Mood;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use porchlight_core::ActionError;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -49,6 +48,7 @@ pub(crate) struct Request {
     pub(super) mood: Mood,
     pub(super) method: Method,
     pub(super) url: Url,
+    pub(super) auth: Auth,
     pub(super) body: Body,
     pub(super) timeout: Duration,
     pub(super) expect: Vec<Expectation>,
@@ -76,19 +76,15 @@ impl Request {
             url.query_pairs_mut().extend_pairs(query);
         }
         let mut headers = HeaderMap::new();
-        if let Some(value) = authorization(&fields, hidden)? {
-            headers.insert(AUTHORIZATION, value);
-        }
-        // After `auth`, so that a header written out wins.
-        let mut own = HeaderMap::new();
         for (name, value) in fields.pairs("headers")? {
             let (name, value) = header(&name, &value)?;
-            own.append(name, value);
+            headers.append(name, value);
         }
-        for name in own.keys() {
-            headers.remove(name);
+        let mut auth = Auth::parse(&fields, hidden)?;
+        // A header written out wins.
+        if headers.contains_key(AUTHORIZATION) {
+            auth = Auth::None;
         }
-        headers.extend(own);
         let expect = match fields.list("expect")? {
             Some(lines) => Expectation::parse_all(lines)?,
             None => Expectation::default_list(),
@@ -105,6 +101,7 @@ impl Request {
             body: Body::parse(&fields, sources)?,
             method,
             url,
+            auth,
             headers,
             timeout: timeout.unwrap_or(TIMEOUT),
             expect,
@@ -165,29 +162,6 @@ fn address(text: &str) -> Result<Url, ActionError> {
         return Err(config("`url` must begin with http:// or https://"));
     }
     Ok(url)
-}
-
-fn authorization(fields: &Fields, hidden: &mut Hidden) -> Result<Option<HeaderValue>, ActionError> {
-    let Some(auth) = fields.get("auth") else {
-        return Ok(None);
-    };
-    let auth = Fields::new("auth", auth, &["basic", "bearer"])?;
-    let value = match (auth.get("basic"), auth.text("bearer")?) {
-        (Some(basic), None) => {
-            let basic = Fields::new("auth.basic", basic, &["user", "password"])?;
-            let user = basic.required_text("user")?;
-            let password = basic.text("password")?.unwrap_or_default();
-            if user.contains(':') {
-                return Err(config("auth.basic: `user` must not contain a colon"));
-            }
-            hidden.add_basic(user, password);
-            format!("Basic {}", BASE64.encode(format!("{user}:{password}")))
-        }
-        (None, Some(token)) => format!("Bearer {token}"),
-        _ => return Err(config("auth: needs either `basic` or `bearer`")),
-    };
-    let (_, value) = header(AUTHORIZATION.as_str(), &value)?;
-    Ok(Some(value))
 }
 
 fn key_header(

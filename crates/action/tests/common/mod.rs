@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
+pub mod server;
+
 use bytes::Bytes;
 use porchlight_action::{CommandConfig, Performer, PerformerConfig};
 use porchlight_core::{ActionError, Receipt, Secret, Timestamp};
@@ -38,6 +40,7 @@ pub fn home_with(commands: &[(&str, &str)]) -> Home {
         .map(|(name, script)| ((*name).to_owned(), command(script)))
         .collect();
     let performer = Performer::new(PerformerConfig {
+        brokers: Vec::new(),
         files: files.clone(),
         commands,
         secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
@@ -53,6 +56,14 @@ pub fn home_with(commands: &[(&str, &str)]) -> Home {
 }
 
 impl Home {
+    pub async fn send(&self, args: Value) -> Result<Receipt, ActionError> {
+        self.perform("http.send", args, "7:0").await
+    }
+
+    pub async fn ask(&self, args: Value) -> Result<Receipt, ActionError> {
+        self.perform("http.request", args, "").await
+    }
+
     pub async fn perform(
         &self,
         kind: &str,
@@ -66,6 +77,7 @@ impl Home {
     /// A new performer over the same folder: what a restart forgets is forgotten.
     pub fn restarted(self) -> Self {
         let performer = Performer::new(PerformerConfig {
+            brokers: Vec::new(),
             files: self.files.clone(),
             commands: HashMap::new(),
             secrets: Arc::new(|_| None),

@@ -1,5 +1,5 @@
-//! What only shows when the configuration and all scripts are looked at together: handlers of
-//! events that nothing makes, and settings that no script asks for.
+//! What only shows when the configuration and all scripts are looked at together: handlers and waits
+//! for events that nothing makes, and settings that no script asks for.
 //!
 //! Both are warnings. A webhook may be configured tomorrow, and a script that waits for nothing
 //! harms nobody.
@@ -37,7 +37,7 @@ pub(super) fn warnings(home: &Home, config: &Config, loaded: &Loaded) -> Vec<Dia
     found
 }
 
-/// Handlers whose events no webhook can have and no script emits.
+/// Handlers and waits whose events no webhook can have and no script emits.
 fn unreachable(config: &Config, scripts: &[std::sync::Arc<Script>]) -> Vec<Diagnostic> {
     let from_webhooks = config.webhooks.iter().flat_map(|webhook| webhook.kinds());
     let emitted = scripts
@@ -51,16 +51,14 @@ fn unreachable(config: &Config, scripts: &[std::sync::Arc<Script>]) -> Vec<Diagn
         .collect();
     let mut found = Vec::new();
     for script in scripts {
-        for handler in &script.handlers {
-            let Some(pattern) = &handler.pattern else {
-                continue;
-            };
-            if made.iter().any(|kind| kind.overlaps(pattern)) {
+        let handlers = script.handlers.iter();
+        let heard = handlers.filter_map(|one| Some((one.place.clone(), one.pattern.clone()?)));
+        for (place, pattern) in heard.chain(script.awaited()) {
+            if made.iter().any(|kind| kind.overlaps(&pattern)) {
                 continue;
             }
-            let place = &handler.place;
-            let sources = script.sources.iter();
-            let source = sources.clone().find(|(path, _)| *path == place.path);
+            let mut sources = script.sources.iter();
+            let source = sources.find(|(path, _)| *path == place.path);
             let wrong = Diagnostic::error(
                 &place.path,
                 source.map_or("", |(_, text)| text.as_str()),
@@ -70,7 +68,7 @@ fn unreachable(config: &Config, scripts: &[std::sync::Arc<Script>]) -> Vec<Diagn
                     "nothing makes events of the type \"{pattern}\": no webhook, and no script"
                 ),
             );
-            found.push(wrong.with_help(help(pattern, &kinds)).as_warning());
+            found.push(wrong.with_help(help(&pattern, &kinds)).as_warning());
         }
     }
     found

@@ -44,6 +44,7 @@ pub fn host(home: &Home, config: Option<&Config>) -> Host {
         scripts_dir: home.scripts(),
         settings: config.map_or_else(empty, |config| config.settings.clone()),
         targets: config.map_or_else(empty, |config| config.targets.seen.clone().into()),
+        named: config.map_or_else(Default::default, Config::named),
         place: config.map_or_else(HomePlace::default, |config| config.place.clone()),
         limits: rules.limits,
         rules: rules.rules,

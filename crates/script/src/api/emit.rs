@@ -56,7 +56,8 @@ pub(super) fn register(engine: &mut Engine) {
     }
 }
 
-fn clock() -> Fallible<porchlight_core::Timestamp> {
+/// The moment at which the host believes to be: that of the test, in a test.
+pub(super) fn clock() -> Fallible<porchlight_core::Timestamp> {
     match current::config() {
         Some(config) => Ok((config.clock)()),
         None => wrong("there is no clock here"),

@@ -18,7 +18,9 @@ mod sheet;
 mod silence;
 mod state;
 mod tell;
+mod time;
 mod trigger;
+pub mod ttl;
 pub(crate) mod waits;
 
 use porchlight_core::diagnostic::nearest;
@@ -27,7 +29,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext, Posit
 pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The native modules: the names before `::`.
-pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log"];
+pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log", "time"];
 
 /// The functions whose last argument is a handler.
 pub(crate) const TRIGGERS: &[&str] = &[
@@ -71,6 +73,7 @@ pub(crate) fn register(engine: &mut Engine) {
         ("command", command::module()),
         ("state", state::module()),
         ("log", log::module()),
+        ("time", time::module()),
     ] {
         engine.register_static_module(name, module.into());
     }

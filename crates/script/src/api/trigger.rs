@@ -5,6 +5,7 @@
 
 use super::options;
 use super::{Fallible, wrong};
+use crate::permissions::{self, Need};
 use crate::script::{Handler, Trigger};
 use crate::{current, explain};
 use porchlight_core::Pattern;
@@ -75,8 +76,9 @@ pub(super) fn register(context: &NativeCallContext, wish: Wish<'_>) {
             &format!("write `|{name}| {{ … }}`"),
         );
     }
+    let heard = may_hear(context, &wish);
     let options = options::read(context, wish.of, wish.options, wish.own_options);
-    let (Some(takes_event), Some(options)) = (parameter, options) else {
+    let (Some(takes_event), Some(options), true) = (parameter, options, heard) else {
         return;
     };
     current::loading(|loading| {
@@ -103,6 +105,28 @@ pub(super) fn register(context: &NativeCallContext, wish: Wish<'_>) {
             options,
         });
     });
+}
+
+/// Whether the script may hear these events; notes it when it may not. Of a pinned version, which is
+/// not refused for it, only the functions are left.
+fn may_hear(context: &NativeCallContext, wish: &Wish<'_>) -> bool {
+    let pattern = match (&wish.pattern, &wish.trigger) {
+        // A change of the state is asked for by its key.
+        (None, _) | (_, Trigger::State(_)) => return true,
+        (Some(pattern), _) => pattern.as_str().to_owned(),
+    };
+    let need = Need::Event(pattern);
+    let refused = current::loading(|loading| {
+        let rights = loading.rights.as_ref()?;
+        rights.check(&need, &loading.config.targets).err()?;
+        Some((rights.advice(&need), loading.pinned))
+    });
+    let Some((advice, pinned)) = refused.flatten() else {
+        return true;
+    };
+    let told = if pinned { warn } else { note };
+    told(context, permissions::may_not(&need), &advice);
+    false
 }
 
 /// Whether the function has a parameter beside what it captured; `None` when it fits neither way.

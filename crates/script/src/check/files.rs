@@ -25,6 +25,7 @@ pub(crate) fn files(
             imported: &imported,
             modules: &modules,
             targets: &loading.config.targets,
+            named: &loading.config.named,
             waits: &waits,
             noted: &loading.diagnostics,
         };

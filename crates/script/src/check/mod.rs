@@ -16,7 +16,11 @@ mod files;
 mod functions;
 mod habits;
 mod imports;
+mod named;
 mod names;
+mod places;
+mod types;
+mod walk;
 
 use crate::explain;
 use closures::Closures;
@@ -28,7 +32,8 @@ use names::waits;
 use porchlight_core::{Diagnostic, Place};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+pub(crate) use walk::walk;
 
 /// A rule: looks at the last of some nodes (those before it are around it) and notes mistakes.
 type Rule = fn(&Check, &[ASTNode], &mut Vec<Diagnostic>);
@@ -41,6 +46,8 @@ const RULES: &[Rule] = &[
     chains::rule,
     events::rule,
     names::rule,
+    places::rule,
+    types::rule,
     habits::rule,
 ];
 
@@ -59,6 +66,8 @@ struct File<'a> {
     modules: &'a HashSet<String>,
     /// The named targets of the configuration; null when it is not known.
     targets: &'a Value,
+    /// The tables that are known by name only.
+    named: &'a BTreeMap<String, BTreeSet<String>>,
     /// The names of the waits that the script begins; `None` when they can be any.
     waits: &'a Option<BTreeSet<String>>,
     /// What running the top level has found already.
@@ -74,6 +83,7 @@ pub(crate) fn alone(path: &str, source: &str, ast: &AST, functions: &Functions) 
         imported: &Functions::default(),
         modules: &HashSet::new(),
         targets: &Value::Null,
+        named: &BTreeMap::new(),
         waits: &None,
         noted: &[],
     };
@@ -95,7 +105,7 @@ fn file(file: &File<'_>, ast: &AST) -> Vec<Diagnostic> {
         closures: Closures::of(ast),
     };
     let mut found: Vec<Diagnostic> = Vec::new();
-    ast.walk(&mut |nodes: &[ASTNode]| {
+    walk(ast, &mut |nodes: &[ASTNode]| {
         for rule in RULES {
             rule(&check, nodes, &mut found);
         }
@@ -163,7 +173,7 @@ fn root(expr: &Expr) -> Option<(&str, Position)> {
 
 fn members(ast: &AST) -> HashSet<String> {
     let mut members = HashSet::new();
-    ast.walk(&mut |nodes: &[ASTNode]| {
+    walk(ast, &mut |nodes: &[ASTNode]| {
         match nodes.last() {
             Some(ASTNode::Expr(Expr::Map(map, _))) => {
                 members.extend(map.0.iter().map(|(name, _)| name.name.to_string()));

@@ -44,6 +44,11 @@ impl Rights {
         }
     }
 
+    /// The name of the script, without `.rhai`.
+    pub(super) fn stem(&self) -> &str {
+        &self.list.stem
+    }
+
     /// What it may reach.
     pub(crate) fn needs(&self) -> &[Need] {
         &self.list.needs
@@ -69,6 +74,11 @@ impl Rights {
                         .any(|target| key.starts_with(&format!("{}.{}.", target.kind, target.name)))
                     || self.has(wanted)
             }
+            // What is called like the script is its own.
+            Need::Budget(name) => {
+                let own = name.strip_prefix(self.list.stem.as_str());
+                own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) || self.has(wanted)
+            }
             Need::Http { .. } => {
                 self.has(wanted) || self.targets(targets).any(|target| target.is_at(wanted))
             }
@@ -82,10 +92,7 @@ impl Rights {
 
     /// The words of a refusal.
     pub(crate) fn refusal(&self, wanted: &Need) -> String {
-        format!(
-            "this script may not reach `{wanted}`: {}",
-            self.advice(wanted)
-        )
+        format!("{}: {}", super::may_not(wanted), self.advice(wanted))
     }
 
     /// What to do about a refusal.

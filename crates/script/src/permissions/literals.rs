@@ -5,7 +5,9 @@
 
 use super::Need;
 use super::grant::{ends_host, host_of};
+use crate::check::walk;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
+use std::collections::HashSet;
 
 /// Something that a script reaches.
 pub(crate) struct Seen {
@@ -20,13 +22,14 @@ pub(crate) struct Seen {
 /// Everything that a file reaches, in the order of its text. `targets` are the kinds of targets.
 pub(crate) fn seen(ast: &AST, targets: &[&str]) -> Vec<Seen> {
     let mut all = Vec::new();
-    ast.walk(&mut |nodes: &[ASTNode]| {
+    let own: HashSet<&str> = ast.iter_functions().map(|one| one.name).collect();
+    walk(ast, &mut |nodes: &[ASTNode]| {
         if let Some(
             ASTNode::Stmt(Stmt::FnCall(call, at))
             | ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at)),
         ) = nodes.last()
         {
-            all.extend(of_call(call, *at, targets));
+            all.extend(of_call(call, *at, targets, &own));
         }
         true
     });
@@ -34,7 +37,8 @@ pub(crate) fn seen(ast: &AST, targets: &[&str]) -> Vec<Seen> {
     all
 }
 
-fn of_call(call: &FnCallExpr, at: Position, targets: &[&str]) -> Option<Seen> {
+/// `own` are the names of the file's functions.
+fn of_call(call: &FnCallExpr, at: Position, targets: &[&str], own: &HashSet<&str>) -> Option<Seen> {
     let first = call.args.first();
     let seen = |area: &str, need: Option<Need>| {
         let at = first.map_or(at, |argument| argument.start_position());
@@ -53,6 +57,14 @@ fn of_call(call: &FnCallExpr, at: Position, targets: &[&str]) -> Option<Seen> {
     if !call.is_qualified() {
         return match name {
             "emit" => seen("emit", plain.map(|kind| Need::Emit(kind.to_owned()))),
+            _ if own.contains(name) => None,
+            "budget" | "budget_left" => {
+                seen("budget", plain.map(|name| Need::Budget(name.to_owned())))
+            }
+            "wait_for" => seen("event", plain.map(|kind| Need::Event(kind.to_owned()))),
+            // What a trigger is given is known when it is called, also where it is not written out.
+            "on" | "on_silence" => seen("event", Some(Need::Event(plain?.to_owned()))),
+            "on_state" => seen("state", Some(Need::State(plain?.to_owned()))),
             "target" => {
                 let kind = plain.map(str::to_owned);
                 let need = kind.clone().zip(call.args.get(1).and_then(text));

@@ -1,12 +1,15 @@
 //! What a script may reach: declared in its header, narrowed or widened by the owner, and refused
 //! wherever something leaves a run.
 //!
-//! A script says `//! needs: http gate.lan, light porch`. With `[permissions] mode = "declared"`
+//! A script says `//! needs: event gate.*, http gate.lan, light porch`. With `[permissions] mode = "declared"`
 //! that is all it gets. Rights belong to what is reached, never to who asks: the standard library,
 //! a file of its own in `lib/`, a closure, a wait of an older version all run as the script that
 //! loaded them, so there is no function that one could borrow rights from. A script that needs
 //! `light porch` may send requests to that lamp's address, and send the lamp's key there and
-//! nowhere else.
+//! nowhere else. (So it can do there whatever the key can. To let only the library's own requests
+//! through was rejected: that needs code which is trusted more than the script that calls it.)
+//!
+//! What a script may hear is judged where it subscribes, since dispatch looks at types only.
 //!
 //! Nothing here performs or parses a request; names of hosts are compared, not looked up.
 
@@ -16,12 +19,14 @@ mod literals;
 mod need;
 mod pattern;
 mod reach;
+mod undeclared;
 
 pub(crate) use grant::Rights;
 pub(crate) use header::read;
-pub(crate) use literals::seen;
+use literals::seen;
 pub use need::{Need, Port};
 pub use reach::Reach;
+pub(crate) use undeclared::undeclared;
 
 use crate::api::{Fallible, wrong};
 use crate::current;
@@ -73,6 +78,23 @@ pub(crate) fn check_action(kind: &str, args: &mut Value) -> Fallible<()> {
     match current::rights() {
         None => Ok(()),
         Some((rights, config)) => rights.action(kind, args, &config.targets).or_else(wrong),
+    }
+}
+
+/// The lane that a script means by a name of its own choice. One that is held to a list has lanes to
+/// itself: in that of the siren, its actions could keep the siren waiting.
+pub(crate) fn lane(name: String) -> String {
+    match current::rights() {
+        None => name,
+        Some((rights, _)) => format!("{}/{name}", rights.stem()),
+    }
+}
+
+/// What is said of something that a script may not do.
+pub(crate) fn may_not(need: &Need) -> String {
+    match need {
+        Need::Event(pattern) => format!("this script may not hear `{pattern}`"),
+        _ => format!("this script may not reach `{need}`"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One thing that a script needs, as the header says it: `http gate.lan`, `light porch`.
 
 use super::pattern;
+use crate::state::{KIND, hears};
 use porchlight_core::Pattern;
 use porchlight_core::diagnostic::nearest;
 use std::fmt;
@@ -30,8 +31,12 @@ pub enum Need {
     Secret(String),
     /// State values whose keys begin like this: `state gate.`
     State(String),
+    /// A budget that other scripts take from as well: `budget sms`.
+    Budget(String),
     /// Events of a type that the script emits: `emit gate.opened`, `emit gate.**`.
     Emit(String),
+    /// Events that the script hears: `event gate.opened`, `event platerecognizer.**`.
+    Event(String),
 }
 
 /// The ports of a host.
@@ -47,7 +52,7 @@ pub enum Port {
 
 /// The kinds that are no targets.
 const KINDS: &[&str] = &[
-    "http", "file", "sheet", "command", "secret", "state", "emit",
+    "http", "file", "sheet", "command", "secret", "state", "budget", "emit", "event",
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
@@ -86,8 +91,10 @@ impl Need {
             "command" => Ok(Self::Command(owned)),
             "secret" => Ok(Self::Secret(owned)),
             "state" => Ok(Self::State(owned)),
-            "emit" => match Pattern::parse(name) {
-                Ok(_) => Ok(Self::Emit(owned)),
+            "budget" => Ok(Self::Budget(owned)),
+            "emit" | "event" => match Pattern::parse(name) {
+                Ok(_) if kind == "emit" => Ok(Self::Emit(owned)),
+                Ok(_) => Ok(Self::Event(owned)),
                 Err(message) => Err((message, "write a type such as `gate.opened`".to_owned())),
             },
             _ => Ok(Self::Target {
@@ -118,12 +125,21 @@ impl Need {
                 kind == k && pattern::name_fits(name, n)
             }
             (File(allowed), File(path)) => pattern::path_fits(allowed, path),
-            (Command(allowed), Command(name)) | (Secret(allowed), Secret(name)) => {
-                pattern::name_fits(allowed, name)
-            }
+            (Command(allowed), Command(name))
+            | (Secret(allowed), Secret(name))
+            | (Budget(allowed), Budget(name)) => pattern::name_fits(allowed, name),
             (State(prefix), State(key)) => key.starts_with(prefix.trim_end_matches('*')),
             (Emit(allowed), Emit(kind)) => {
                 allowed == kind || Pattern::parse(allowed).is_ok_and(|it| it.matches(kind))
+            }
+            (Event(allowed), Event(wanted)) => {
+                let (allowed, wanted) = (Pattern::parse(allowed), Pattern::parse(wanted));
+                let (Ok(allowed), Ok(wanted)) = (allowed, wanted) else {
+                    return false;
+                };
+                // As for handlers: `**` is what comes from outside, not every value of the state.
+                let told = hears(&allowed, KIND) || !hears(&wanted, KIND);
+                allowed.covers(&wanted) && told
             }
             _ => false,
         }
@@ -137,7 +153,8 @@ fn example(kind: &str) -> &'static str {
         "command" => "backup",
         "secret" => "light.porch.key",
         "state" => "gate.",
-        "emit" => "gate.opened",
+        "budget" => "sms",
+        "emit" | "event" => "gate.opened",
         _ => "porch",
     }
 }
@@ -211,8 +228,11 @@ impl fmt::Display for Need {
             Self::File(path) => write!(f, "file {path}"),
             Self::Command(name) => write!(f, "command {name}"),
             Self::Secret(name) => write!(f, "secret {name}"),
+            Self::State(prefix) if prefix.is_empty() => f.write_str("state *"),
             Self::State(prefix) => write!(f, "state {prefix}"),
+            Self::Budget(name) => write!(f, "budget {name}"),
             Self::Emit(kind) => write!(f, "emit {kind}"),
+            Self::Event(pattern) => write!(f, "event {pattern}"),
         }
     }
 }
@@ -237,7 +257,10 @@ mod tests {
             "command backup",
             "secret light.porch.key",
             "state gate.",
+            "state *",
+            "budget sms",
             "emit gate.opened",
+            "event gate.**",
         ] {
             let need = Need::parse(text, &["siren"]).unwrap_or_else(|e| panic!("{text}: {e:?}"));
             assert_eq!(need.to_string(), text);
@@ -264,6 +287,7 @@ mod tests {
             "file a/./b",
             "file **/**",
             "emit **bad**",
+            "event a b",
         ] {
             assert!(Need::parse(text, &[]).is_err(), "{text}");
         }

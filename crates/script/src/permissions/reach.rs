@@ -1,7 +1,7 @@
 //! What a script can reach, in one line for its owner.
 
 use super::{Need, seen};
-use crate::Script;
+use crate::{Script, Trigger};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -28,6 +28,13 @@ impl Script {
         }
         let kinds: Vec<&str> = crate::stdlib::names().map(|(name, _)| name).collect();
         let mut reach = Reach::default();
+        for handler in &self.handlers {
+            let heard = handler.pattern.as_ref().map(|pattern| pattern.to_string());
+            reach.needs.extend(match &handler.trigger {
+                Trigger::State(change) => Some(Need::State(change.keys.as_str().to_owned())),
+                _ => heard.map(Need::Event),
+            });
+        }
         for (path, file) in &self.files {
             // What the standard library asks for was asked of it by its name.
             if crate::stdlib::names().any(|(_, own)| own == path) {

@@ -74,6 +74,12 @@ const ROWS: &[Row] = &[
         about: "Values that outlive a run, shared by all scripts, written in one commit with the run.",
         names: &[],
     },
+    Row {
+        page: "time",
+        about: "Moments as people read them, and as other systems want them. A moment is a text in \
+                UTC (`event.time`, `now()`) or a number of milliseconds since 1970 (`now_ms()`).",
+        names: &[],
+    },
 ];
 
 /// The page of a native function: its module and name, and the type of its first parameter.

@@ -69,7 +69,7 @@ impl Daily {
 }
 
 /// `07:30`, `7:30` or `07:30:15`.
-fn time_of_day(text: &str) -> Result<Time, Mistake> {
+pub(crate) fn time_of_day(text: &str) -> Result<Time, Mistake> {
     let mut parts = text.trim().split(':');
     let mut number = |digits: std::ops::RangeInclusive<usize>| {
         let part = parts.next()?;

@@ -15,6 +15,7 @@ mod sun;
 mod ticks;
 mod wall;
 
+pub(crate) use daily::time_of_day;
 pub use days::Days;
 pub use missed::Missed;
 pub use place::{HomePlace, Position, UnknownZone, Zone, time_zone};

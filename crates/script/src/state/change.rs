@@ -44,6 +44,14 @@ impl KeyPattern {
         }
     }
 
+    /// The key, or the text of the pattern.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Whole(whole) => whole,
+            Self::Many(pattern) => pattern.as_str(),
+        }
+    }
+
     /// Whether it means this key.
     pub fn matches(&self, key: &str) -> bool {
         match self {

@@ -212,3 +212,14 @@ fn a_closure_over_its_own_chain_explains_itself() {
     };
     assert!(message.contains("into a variable first"), "{message}");
 }
+
+#[test]
+fn an_attachment_joined_with_text_goes_by_reference() {
+    let run = run(r#"on("**", |event| {
+        http::send("http://192.0.2.7/", #{ body: "<image>" + event.attachments[0] + "</image>" });
+    });"#);
+    let body = &run.actions[0].args["body"]["$join"];
+    assert_eq!(body[0], "<image>");
+    assert!(body[1]["$blob"].is_string(), "{body}");
+    assert_eq!(body[2], "</image>");
+}

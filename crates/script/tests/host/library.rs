@@ -130,7 +130,7 @@ fn an_unknown_lamp_or_option_says_what_to_do() {
             "http::post(\"http://x/\", #{ json: #{ \"$secret\": \"light.hall.key\" } })",
             "`$secret`",
         ),
-        ("emit(\"a.*\", 1)", "is a pattern"),
+        ("let t = \"a.*\"; emit(t, 1)", "is a pattern"),
         ("sleep(5)", "later"),
         ("let e = event; e.tipe", "did you mean `type`?"),
     ] {

