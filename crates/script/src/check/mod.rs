@@ -18,6 +18,7 @@ mod habits;
 mod imports;
 mod names;
 mod places;
+mod refused;
 mod types;
 mod walk;
 
@@ -46,6 +47,7 @@ const RULES: &[Rule] = &[
     events::rule,
     names::rule,
     places::rule,
+    refused::rule,
     types::rule,
     habits::rule,
 ];
