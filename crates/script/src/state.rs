@@ -10,6 +10,7 @@ mod by_hand;
 mod change;
 mod grants;
 mod listeners;
+mod taken_back;
 
 pub use by_hand::SetByHand;
 pub(crate) use change::{Changed, KIND, hears, told};

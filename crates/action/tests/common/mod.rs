@@ -40,6 +40,7 @@ pub fn home_with(commands: &[(&str, &str)]) -> Home {
         .map(|(name, script)| ((*name).to_owned(), command(script)))
         .collect();
     let performer = Performer::new(PerformerConfig {
+        brokers: Vec::new(),
         files: files.clone(),
         commands,
         secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
@@ -76,6 +77,7 @@ impl Home {
     /// A new performer over the same folder: what a restart forgets is forgotten.
     pub fn restarted(self) -> Self {
         let performer = Performer::new(PerformerConfig {
+            brokers: Vec::new(),
             files: self.files.clone(),
             commands: HashMap::new(),
             secrets: Arc::new(|_| None),

@@ -123,6 +123,13 @@ impl House {
         self.clock.store(end.0, Ordering::Relaxed);
     }
 
+    /// Somebody sets the clock back.
+    pub fn set_back(&mut self, by: &str) {
+        let by = porchlight_core::units::parse_duration(by).unwrap();
+        let by = i64::try_from(by.as_millis()).unwrap();
+        self.clock.fetch_sub(by, Ordering::Relaxed);
+    }
+
     /// Does one job, and stores what its runs decided.
     pub fn job(&mut self, work: Work, event: Option<Arc<Event>>) {
         let job = Job {
