@@ -155,7 +155,7 @@ fn header_map(headers: &HeaderMap) -> Value {
 }
 
 /// `Retry-After` in seconds or as a date; at most a day, at least nothing.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let pause = match text.parse::<f64>() {
         // Discord sends fractions of a second.

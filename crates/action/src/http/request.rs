@@ -36,6 +36,7 @@ const KNOWN: &[&str] = &[
     "body",
     "multipart",
     "auth",
+    "tls",
     "timeout_ms",
     "expect",
     "max_body",
@@ -49,6 +50,8 @@ pub(crate) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) auth: Auth,
+    /// The `[tls.NAME]` to use.
+    pub(super) tls: Option<String>,
     pub(super) body: Body,
     pub(super) timeout: Duration,
     pub(super) expect: Vec<Expectation>,
@@ -80,6 +83,10 @@ impl Request {
             let (name, value) = header(&name, &value)?;
             headers.append(name, value);
         }
+        let tls = fields.text("tls")?.map(str::to_owned);
+        if tls.is_some() && url.scheme() != "https" {
+            return Err(config("`tls` is for addresses that begin with https://"));
+        }
         let mut auth = Auth::parse(&fields, hidden)?;
         // A header written out wins.
         if headers.contains_key(AUTHORIZATION) {
@@ -102,6 +109,7 @@ impl Request {
             method,
             url,
             auth,
+            tls,
             headers,
             timeout: timeout.unwrap_or(TIMEOUT),
             expect,

@@ -8,7 +8,9 @@ mod advice;
 mod agreement;
 pub mod guards;
 mod home_place;
+mod http;
 mod limits;
+mod oauth;
 mod reader;
 mod rules;
 mod schemes;
@@ -16,11 +18,13 @@ pub mod scripts;
 mod secret;
 mod server;
 pub mod targets;
+mod tls;
 pub mod unasked;
 mod values;
 mod webhooks;
 
 use crate::dispatch::system_clock;
+use porchlight_action::{OauthConfig, ProxyConfig, TlsConfig};
 use porchlight_core::{Diagnostic, Secret, Severity};
 use porchlight_script::schedule::HomePlace;
 use porchlight_source::Webhook;
@@ -31,6 +35,7 @@ use secret::SecretSource;
 pub use server::{Address, DEFAULT_LISTEN, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
 use values::to_json;
@@ -50,6 +55,12 @@ pub struct Config {
     pub webhooks: Vec<Webhook>,
     /// `[light.NAME]`, `[message.NAME]` and their secrets.
     pub targets: Targets,
+    /// `[tls.NAME]`.
+    pub tls: HashMap<String, TlsConfig>,
+    /// `[oauth.NAME]`.
+    pub oauth: HashMap<String, Arc<OauthConfig>>,
+    /// `[http]`.
+    pub proxy: Option<ProxyConfig>,
     /// `[command.NAME]`.
     pub commands: HashMap<String, Command>,
     /// `[settings.SCRIPT]`, as JSON.
@@ -153,6 +164,8 @@ impl Config {
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
         let targets = Targets::read(&root, &secrets);
+        let tls = tls::read(&root, home, now);
+        let oauth = oauth::read(&root, &secrets, &tls);
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
@@ -163,6 +176,9 @@ impl Config {
             journal: read_journal(&root),
             webhooks,
             targets,
+            tls,
+            oauth,
+            proxy: http::read_proxy(&root, &secrets),
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")
