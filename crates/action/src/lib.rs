@@ -13,6 +13,7 @@ mod failure;
 mod fields;
 mod http;
 mod jail;
+mod mqtt;
 mod oauth;
 mod outbox;
 mod output;

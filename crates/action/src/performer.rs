@@ -9,6 +9,7 @@
 use crate::command::{CommandConfig, Commands};
 use crate::http::{Clients, Http, ProxyConfig};
 use crate::jail::Jail;
+use crate::mqtt::Mqtt;
 use crate::oauth::{Oauth, OauthConfig};
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::Sheets;
@@ -18,11 +19,13 @@ use bytes::Bytes;
 use porchlight_core::action::BLOB;
 use porchlight_core::units::format_duration;
 use porchlight_core::{ActionError, Receipt, Secret, Timestamp};
+use porchlight_mqtt::Broker;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -37,6 +40,8 @@ pub struct PerformerConfig {
     pub files: PathBuf,
     /// The programs that `command.*` may start, by name.
     pub commands: HashMap<String, CommandConfig>,
+    /// The brokers that `mqtt.*` speaks to.
+    pub brokers: Vec<Arc<Broker>>,
     /// Looks up secrets.
     pub secrets: Secrets,
     /// Looks up attachments.
@@ -81,6 +86,7 @@ pub struct Performer {
     sheets: Arc<Sheets>,
     jail: Arc<Jail>,
     commands: Commands,
+    mqtt: Mqtt,
 }
 
 impl Performer {
@@ -108,7 +114,30 @@ impl Performer {
             sheets: Arc::new(Sheets::new(Arc::clone(&jail))),
             jail,
             commands: Commands::new(config.commands),
+            mqtt: Mqtt::new(&config.brokers),
         })
+    }
+
+    /// Connects to the brokers now, not at the first action: they say `online` for us. Must be called
+    /// inside a tokio runtime.
+    pub fn connect(&self) {
+        self.mqtt.connect();
+    }
+
+    /// How many connections there were to a broker; none for a broker that isn't configured. Who
+    /// keeps something there says it again when this changes.
+    pub fn connections(&self, broker: &str) -> Option<watch::Receiver<u64>> {
+        self.mqtt.connections(broker)
+    }
+
+    /// From now on no action waits for a broker that is away: the host is stopping.
+    pub fn let_go(&self) {
+        self.mqtt.let_go();
+    }
+
+    /// Takes leave of the brokers, when nothing is in flight any more.
+    pub async fn close(&self) {
+        self.mqtt.close().await;
     }
 
     /// Performs `kind` (`http.send`, `sheet.append`, …) with its arguments, within `deadline`.
@@ -152,6 +181,7 @@ impl Performer {
         match task {
             Task::Http(request) => self.http.perform(*request, &key, deadline).await,
             Task::Command(task) => self.commands.perform(task, &key, deadline).await,
+            Task::Mqtt(task) => self.mqtt.perform(*task, &key, deadline).await,
             Task::Sheet(task) => {
                 let sheets = Arc::clone(&self.sheets);
                 blocking(move || sheets.perform(&task, &key)).await

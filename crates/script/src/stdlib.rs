@@ -15,6 +15,23 @@ const FILES: &[(&str, &str, &str)] = &[
         "lib/message.rhai",
         include_str!("../stdlib/message.rhai"),
     ),
+    ("nx", "lib/nx.rhai", include_str!("../stdlib/nx.rhai")),
+    (
+        "openeye",
+        "lib/openeye.rhai",
+        include_str!("../stdlib/openeye.rhai"),
+    ),
+    (
+        "salient",
+        "lib/salient.rhai",
+        include_str!("../stdlib/salient.rhai"),
+    ),
+    ("soap", "lib/soap.rhai", include_str!("../stdlib/soap.rhai")),
+    (
+        "synology",
+        "lib/synology.rhai",
+        include_str!("../stdlib/synology.rhai"),
+    ),
 ];
 
 /// Name and text of every file of the standard library.

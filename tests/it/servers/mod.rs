@@ -11,6 +11,7 @@ mod httpbin;
 mod libreoffice;
 mod moto;
 pub mod mosquitto;
+mod spyne;
 pub mod zigbee2mqtt;
 
 use super::house::eventually;
@@ -138,7 +139,10 @@ impl Drop for Server {
             self.kill();
         }
         if std::thread::panicking() {
-            eprintln!("{} said:\n{}", self.place.display(), self.log());
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines[lines.len().saturating_sub(30)..].join("\n");
+            eprintln!("{} said at last:\n{last}", self.place.display());
         }
     }
 }
