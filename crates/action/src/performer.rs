@@ -110,7 +110,7 @@ impl Performer {
                 secrets: config.secrets,
                 blobs: config.blobs,
             },
-            http: Http::new(clients, oauth, config.clock),
+            http: Http::new(clients, oauth, Arc::clone(&jail), config.clock),
             sheets: Arc::new(Sheets::new(Arc::clone(&jail))),
             jail,
             commands: Commands::new(config.commands),

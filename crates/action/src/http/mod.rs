@@ -10,6 +10,7 @@ mod answer;
 mod auth;
 mod body;
 mod clients;
+mod download;
 mod exchange;
 mod expect;
 mod failed;
@@ -24,6 +25,7 @@ pub(crate) use failed::{sending, too_slow};
 pub(crate) use request::Request;
 
 use crate::failure::config;
+use crate::jail::Jail;
 use crate::oauth::Oauth;
 use crate::performer::Clock;
 use crate::resolve::Hidden;
@@ -39,15 +41,22 @@ pub(crate) struct Http {
     clients: Arc<Clients>,
     oauth: Arc<Oauth>,
     clock: Clock,
+    jail: Arc<Jail>,
     sessions: Sessions,
 }
 
 impl Http {
-    pub(crate) fn new(clients: Arc<Clients>, oauth: Arc<Oauth>, clock: Clock) -> Self {
+    pub(crate) fn new(
+        clients: Arc<Clients>,
+        oauth: Arc<Oauth>,
+        jail: Arc<Jail>,
+        clock: Clock,
+    ) -> Self {
         Self {
             clients,
             oauth,
             clock,
+            jail,
             sessions: Sessions::default(),
         }
     }
@@ -64,7 +73,7 @@ impl Http {
         let mut hidden = Hidden::default();
         let exchange = async {
             let sent = exchange::exchange(self, &request, key, &mut hidden);
-            Answer::read(sent.await?, &request, started).await
+            Answer::read(sent.await?, &request, &self.jail, started).await
         };
         let answer = match tokio::time::timeout(limit, exchange).await {
             Ok(answer) => answer,
