@@ -85,7 +85,10 @@ impl Address {
             ));
         }
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-            return Err(("the address of a broker ends with its port".to_owned(), FORM));
+            return Err((
+                "the address of a broker ends with its port".to_owned(),
+                FORM,
+            ));
         }
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -129,7 +132,10 @@ mod tests {
             ("mqtt://", "names no host"),
         ] {
             let (message, help) = Address::parse(text).unwrap_err();
-            assert!(message.contains(word) && !help.is_empty(), "{text}: {message}");
+            assert!(
+                message.contains(word) && !help.is_empty(),
+                "{text}: {message}"
+            );
         }
     }
 }

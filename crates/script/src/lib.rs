@@ -46,6 +46,7 @@ mod weight;
 pub mod world;
 
 pub use agenda::Agenda;
+pub use api::ttl;
 pub use host::silence::Silent;
 pub use host::tick::{Start, StartReason};
 pub use host::{Ask, Host, HostConfig};

@@ -9,8 +9,8 @@ mod apprise;
 mod emulate;
 mod httpbin;
 mod libreoffice;
-mod moto;
 pub mod mosquitto;
+mod moto;
 mod spyne;
 pub mod zigbee2mqtt;
 

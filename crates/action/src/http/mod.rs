@@ -16,13 +16,14 @@ mod expect;
 mod failed;
 mod hosts;
 mod request;
+mod retry_after;
 
 pub use clients::ProxyConfig;
 
-pub(crate) use answer::retry_after;
 pub(crate) use clients::Clients;
 pub(crate) use failed::{sending, too_slow};
 pub(crate) use request::Request;
+pub(crate) use retry_after::asked as asked_pause;
 
 use crate::failure::config;
 use crate::jail::Jail;

@@ -1,6 +1,6 @@
 //! What a token server answers: a token, or in a few agreed words why not (RFC 6749, section 5).
 
-use crate::http::{retry_after, sending};
+use crate::http::{asked_pause, sending};
 use porchlight_core::{ActionError, Timestamp};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub(super) async fn read(mut response: Response, now: Timestamp) -> Result<Grant
     if response.status().is_success() {
         return granted(&json);
     }
-    let pause = retry_after(response.headers(), now);
+    let pause = asked_pause(response.headers(), Some(&json), now);
     Err(refused(response.status(), &json, pause))
 }
 

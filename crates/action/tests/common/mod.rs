@@ -49,6 +49,7 @@ fn furnish(commands: &[(&str, &str)], http: HttpConfig) -> Home {
         .map(|(name, script)| ((*name).to_owned(), command(script)))
         .collect();
     let performer = Performer::new(PerformerConfig {
+        brokers: Vec::new(),
         files: files.clone(),
         commands,
         secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
@@ -86,6 +87,7 @@ impl Home {
     /// A new performer over the same folder: what a restart forgets is forgotten.
     pub fn restarted(self) -> Self {
         let performer = Performer::new(PerformerConfig {
+            brokers: Vec::new(),
             files: self.files.clone(),
             commands: HashMap::new(),
             secrets: Arc::new(|_| None),

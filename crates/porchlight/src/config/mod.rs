@@ -10,6 +10,7 @@ pub mod guards;
 mod home_place;
 mod http;
 mod limits;
+mod limits_out;
 mod oauth;
 mod reader;
 mod rules;
@@ -24,6 +25,7 @@ mod values;
 mod webhooks;
 
 use crate::dispatch::system_clock;
+use limits_out::LimitersOut;
 use porchlight_action::{OauthConfig, ProxyConfig, TlsConfig};
 use porchlight_core::{Diagnostic, Secret, Severity};
 use porchlight_script::schedule::HomePlace;
@@ -61,6 +63,8 @@ pub struct Config {
     pub oauth: HashMap<String, Arc<OauthConfig>>,
     /// `[http]`.
     pub proxy: Option<ProxyConfig>,
+    /// `[limit.NAME]`.
+    pub limiters: LimitersOut,
     /// `[command.NAME]`.
     pub commands: HashMap<String, Command>,
     /// `[settings.SCRIPT]`, as JSON.
@@ -141,7 +145,10 @@ impl Config {
     /// The tables that scripts know by name only.
     pub fn named(&self) -> BTreeMap<String, BTreeSet<String>> {
         let commands = self.commands.keys().cloned().collect();
-        BTreeMap::from([("command".to_owned(), commands)])
+        BTreeMap::from([
+            ("command".to_owned(), commands),
+            (limits_out::KIND.to_owned(), self.limiters.names()),
+        ])
     }
 
     fn read(
@@ -171,7 +178,9 @@ impl Config {
         if let Some(count) = scripts.park_after {
             rules.rules.park_after = count;
         }
+        let limiters = LimitersOut::read(&root, &targets.seen);
         let config = Self {
+            limiters,
             place: home_place::read(&root),
             journal: read_journal(&root),
             webhooks,

@@ -5,6 +5,7 @@
 mod beside;
 mod body;
 mod checks;
+mod delivery;
 mod handlers;
 mod hostile;
 mod hostile_limits;
