@@ -12,8 +12,10 @@ use porchlight_core::diagnostic::nearest;
 use rhai::{AST, Engine, ParseErrorType, Scope};
 use std::collections::HashSet;
 
-/// Nobody reads on after so many, and each costs a reading of the whole text.
+/// Nobody reads on after so many.
 const MOST: usize = 20;
+/// Each costs a reading of the whole text; together not much more than this many bytes are read.
+const READ: usize = 2 << 20;
 
 /// What is wrong with a text.
 pub(crate) struct Broken {
@@ -75,7 +77,11 @@ pub(crate) fn compile(engine: &Engine, path: &str, source: &str) -> Result<AST, 
         let known = name.is_some_and(|name| unknown.contains(name));
         mistakes.push(wrong.with_help(help));
         match name {
-            Some(name) if !known && mistakes.len() < MOST => unknown.push(name.clone(), ()),
+            Some(name)
+                if !known && mistakes.len() < MOST && mistakes.len() * source.len() < READ =>
+            {
+                unknown.push(name.clone(), ())
+            }
             _ => {
                 let ast = None;
                 return Err(Broken { mistakes, ast });
