@@ -179,3 +179,8 @@ fn parts(asked: &Asked) -> Value {
 fn messages_go_out_as_their_services_want_them() {
     cases("messages.json").iter().for_each(check);
 }
+
+#[test]
+fn phones_tickets_clouds_and_houses_are_asked_as_their_makers_say() {
+    cases("house.json").iter().for_each(check);
+}
