@@ -20,7 +20,7 @@ use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
 use crate::versions::Versions;
 use crate::{Clock, Ending, output};
-use porchlight_action::{CommandConfig, Limiters, Performer, PerformerConfig};
+use porchlight_action::{CommandConfig, HttpConfig, Limiters, Performer, PerformerConfig};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
 use porchlight_script::watch::{Batch, Watcher};
@@ -248,6 +248,12 @@ fn performer(
             reader.blob(hash).map_err(std::io::Error::other)
         }),
         clock: Arc::clone(clock),
+        http: HttpConfig {
+            tls: config.tls.clone(),
+            oauth: config.oauth.clone(),
+            tokens: home.tokens(),
+            proxy: config.proxy.clone(),
+        },
     })
     .map_err(|error| error.to_string())
 }

@@ -48,6 +48,8 @@ struct Values {
     hidden: HashMap<String, usize>,
     /// Grants of budgets to runs that have not ended.
     granted: BTreeSet<String>,
+    /// How many runs have written.
+    runs: u64,
 }
 
 impl Values {
@@ -106,6 +108,11 @@ impl From<Vec<(String, Value)>> for State {
     }
 }
 
+/// The place of a run's writes among those of all runs since the start, without gaps from 1 on; none
+/// where it wrote nothing. Whoever stores the runs must keep this order, or what is stored would
+/// become another state than that which scripts saw.
+pub type Order = Option<u64>;
+
 /// A value that became another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Became {
@@ -126,12 +133,19 @@ impl State {
     /// Applies the writes of one run; nobody sees only some of them. Gives what became different by
     /// all of them together, of the keys that somebody listens to.
     pub fn apply(&self, writes: &[StateWrite]) -> Vec<Became> {
+        self.apply_in_order(writes).0
+    }
+
+    /// The same, with the place of these writes among those of all runs.
+    pub fn apply_in_order(&self, writes: &[StateWrite]) -> (Vec<Became>, Order) {
         if writes.is_empty() {
-            return Vec::new();
+            return (Vec::new(), None);
         }
         let listeners = self.listeners();
         let mut before: Vec<(&str, Option<Value>)> = Vec::new();
         let mut values = self.write();
+        values.runs += 1;
+        let order = Some(values.runs);
         for write in writes {
             let key = write.key.as_str();
             let was = values.map.get(key);
@@ -153,7 +167,7 @@ impl State {
                 to,
             })
         });
-        became.collect()
+        (became.collect(), order)
     }
 
     /// The keys that begin with a prefix, in order, without the hidden ones.

