@@ -52,7 +52,8 @@ pub(crate) fn host(folder: &std::path::Path) -> Host {
     Host::new(HostConfig {
         scripts_dir: folder.to_owned(),
         settings: json!({}),
-        targets: serde_json::from_str(include_str!("targets.json")).expect("targets.json is JSON"),
+        targets: serde_json::from_str(include_str!("targets.json"))
+            .unwrap_or_else(|e| panic!("{e}")),
         place: HomePlace {
             position: Position::new(48.86, 2.35),
             ..HomePlace::default()
