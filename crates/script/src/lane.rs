@@ -20,6 +20,7 @@ pub use job::{Fell, Finished, Job, Past, Told, Undone, Work};
 pub(crate) use open::{OpenWaits, kept};
 
 use crate::Host;
+use crate::state::Order;
 use job::{parts, unloaded};
 use porchlight_core::{Chain, Outcome, Run, Wait};
 use tracks::{Admission, Tracks};
@@ -69,12 +70,12 @@ impl Lane {
         } else if hold::watches(&job) {
             self.watch(host, job, report);
         } else if let Work::Wait(wait, fell) = &job.work {
-            let mut run = self.end_wait(host, past, wait, *fell, &job);
+            let (mut run, order) = self.end_wait(host, past, wait, *fell, &job);
             self.parked.note(host, job.script.as_deref(), &mut run);
             self.settle(&mut run, Some(wait), &[]);
             self.over(&wait.chain);
             let work = job.work;
-            report(Finished { work, run });
+            report(Finished { work, run, order });
         } else {
             self.trigger(host, past, job, report);
         }
@@ -183,7 +184,7 @@ impl Lane {
             open,
             writes: cooling.into_iter().collect(),
         };
-        let (mut run, open) = host.call_handler(script, handler, &cause, now, begin);
+        let (mut run, open, order) = host.call_handler(script, handler, &cause, now, begin);
         self.open = open;
         self.parked.note(host, Some(script), &mut run);
         // A run that failed leaves what was under way to its end: the lamp still goes off.
@@ -194,7 +195,10 @@ impl Lane {
         };
         self.settle(&mut run, None, stop);
         self.over(&chain);
-        report(job.done(run));
+        report(Finished {
+            order,
+            ..job.done(run)
+        });
     }
 
     /// Ends a wait: calls what it kept, or says why not.
@@ -205,10 +209,10 @@ impl Lane {
         wait: &Wait,
         fell: Fell,
         job: &Job,
-    ) -> Run {
+    ) -> (Run, Order) {
         let now = host.now();
         let matched = job.event.as_ref().filter(|_| fell == Fell::Matched);
-        let skip = |reason: &str| host.skipped_wait(wait, matched, reason, now);
+        let skip = |reason: &str| (host.skipped_wait(wait, matched, reason, now), None);
         if !self.open.holds(wait) {
             // Cancelled, or replaced, after it had fallen due.
             return skip("cancelled");
@@ -234,14 +238,16 @@ impl Lane {
         });
         let (script, event) = match prepared {
             Ok(prepared) => prepared,
-            Err(message) => return host.failed_wait(wait, matched, message, now),
+            Err(message) => {
+                return (host.failed_wait(wait, matched, message, now), None);
+            }
         };
         let mut open = std::mem::take(&mut self.open);
         open.end(&wait.name);
         let events = (event.as_ref(), matched);
-        let (run, open) = host.call_wait(&script, wait, events, now, open);
+        let (run, open, order) = host.call_wait(&script, wait, events, now, open);
         self.open = open;
-        run
+        (run, order)
     }
 
     /// Takes over what a run did to the waits; `stop` are the chains that gave way to it.

@@ -51,7 +51,7 @@ pub(crate) fn host(folder: &std::path::Path) -> Host {
     Host::new(HostConfig {
         scripts_dir: folder.to_owned(),
         settings: json!({}),
-        targets: serde_json::from_str(include_str!("targets.json")).unwrap(),
+        targets: serde_json::from_str(include_str!("targets.json")).expect("targets.json is JSON"),
         place: HomePlace {
             position: Position::new(48.86, 2.35),
             ..HomePlace::default()
