@@ -20,6 +20,7 @@ mod hostile;
 mod house;
 mod http;
 mod layering;
+mod outgoing;
 mod overload;
 mod payloads;
 mod permissions;
