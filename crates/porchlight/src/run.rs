@@ -233,6 +233,7 @@ fn performer(
             argv: command.argv.clone(),
             timeout: command.timeout,
             max_output: command.max_output,
+            plain: command.plain,
             dir: command.dir.clone(),
         };
         (name.clone(), command)

@@ -96,6 +96,8 @@ pub struct Command {
     pub timeout: Duration,
     /// How much of its output is kept, in bytes.
     pub max_output: u64,
+    /// Whether a text goes to it as it is, without the quotes of JSON.
+    pub plain: bool,
     /// The folder that it runs in; the home folder unless said.
     pub dir: Option<std::path::PathBuf>,
 }
@@ -258,6 +260,7 @@ fn read_commands(root: &Section<'_>, home: &Path) -> HashMap<String, Command> {
                 .duration("timeout")
                 .unwrap_or(Duration::from_secs(60)),
             max_output: section.size("max_output").unwrap_or(64 << 10),
+            plain: section.word("input", &["json", "text"]) == Some("text"),
             dir: Some(
                 section
                     .text("dir")
