@@ -3,6 +3,7 @@
 use crate::packet::Version;
 use porchlight_core::Secret;
 use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use std::time::Duration;
 
 /// A broker.
@@ -48,6 +49,21 @@ pub enum Trust {
     Only(Vec<CertificateDer<'static>>),
 }
 
+impl Trust {
+    /// The certificates of a PEM file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        match read {
+            Ok(certificates) if !certificates.is_empty() => Ok(Self::Only(certificates)),
+            Ok(_) => Err("there is no certificate in it".to_owned()),
+            Err(error) => Err(format!("it is no PEM file: {error}")),
+        }
+    }
+}
+
 /// Where a broker is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -85,7 +101,10 @@ impl Address {
             ));
         }
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-            return Err(("the address of a broker ends with its port".to_owned(), FORM));
+            return Err((
+                "the address of a broker ends with its port".to_owned(),
+                FORM,
+            ));
         }
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -129,7 +148,10 @@ mod tests {
             ("mqtt://", "names no host"),
         ] {
             let (message, help) = Address::parse(text).unwrap_err();
-            assert!(message.contains(word) && !help.is_empty(), "{text}: {message}");
+            assert!(
+                message.contains(word) && !help.is_empty(),
+                "{text}: {message}"
+            );
         }
     }
 }

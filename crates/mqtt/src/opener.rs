@@ -118,7 +118,10 @@ mod tests {
         let pauses: Vec<Duration> = (0..40).map(|_| opener.pause()).collect();
         assert!(pauses[0] >= SHORTEST / 2 && pauses[0] <= SHORTEST);
         let last = &pauses[20..];
-        assert!(last.iter().all(|one| *one >= LONGEST / 2 && *one <= LONGEST));
+        assert!(
+            last.iter()
+                .all(|one| *one >= LONGEST / 2 && *one <= LONGEST)
+        );
         assert!(last.iter().any(|one| one != &last[0]), "no jitter");
     }
 }

@@ -39,7 +39,9 @@ pub(crate) async fn open(broker: &Broker) -> Result<Open, Trouble> {
 async fn connect(broker: &Broker) -> Result<Open, Trouble> {
     let (host, port) = (broker.host.as_str(), broker.port);
     let unreachable = |error| Trouble::Unreachable(format!("{host}:{port}: {error}"));
-    let stream = TcpStream::connect((host, port)).await.map_err(unreachable)?;
+    let stream = TcpStream::connect((host, port))
+        .await
+        .map_err(unreachable)?;
     // Small packets are to leave at once; where that can't be set they leave a little later.
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().ok().map(|peer| peer.ip());

@@ -43,7 +43,11 @@ fn refused(code: u8, reason: Option<&str>) -> String {
     let word = packet::reason(code);
     match reason {
         Some(reason) => {
-            let said: String = reason.chars().filter(|c| !c.is_control()).take(200).collect();
+            let said: String = reason
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(200)
+                .collect();
             format!("the broker refuses: {word} (0x{code:02x}, {said})")
         }
         None => format!("the broker refuses: {word} (0x{code:02x})"),

@@ -95,10 +95,7 @@ fn a_subscription_asks_for_kept_messages_once() {
     out.clear();
     let named = (Retained::WhenNew, Some(300));
     packet::subscribe(&mut out, Version::V5, 1, &filter, named);
-    assert_eq!(
-        &out[..],
-        b"\x82\x0c\0\x01\x03\x0b\xac\x02\0\x03a/+\x11"
-    );
+    assert_eq!(&out[..], b"\x82\x0c\0\x01\x03\x0b\xac\x02\0\x03a/+\x11");
     out.clear();
     packet::subscribe(&mut out, Version::V311, 1, &filter, named);
     assert_eq!(&out[..], b"\x82\x08\0\x01\0\x03a/+\x01");

@@ -345,7 +345,9 @@ fn begin(connection: &mut Connection, flight: &mut Flight, command: Command) {
             connection.send(|out, version| packet::publish(out, version, &message, number));
             flight.sent.insert(number, reply);
         }
-        Err((filter, reply)) => flight.asking.begin(connection, number, message, filter, reply),
+        Err((filter, reply)) => flight
+            .asking
+            .begin(connection, number, message, filter, reply),
     }
 }
 
@@ -361,9 +363,14 @@ fn fits(connection: &Connection, message: &mut Message) -> Result<(), Failed> {
     }
     // What stands around topic and payload: the lengths, the number, and the properties.
     let beside = message.properties.user.iter();
-    let beside: usize = beside.map(|(name, value)| name.len() + value.len() + 5).sum();
+    let beside: usize = beside
+        .map(|(name, value)| name.len() + value.len() + 5)
+        .sum();
     let size = message.payload.len() + message.topic.len() + beside + 64;
-    match can.maximum_packet.and_then(|most| usize::try_from(most).ok()) {
+    match can
+        .maximum_packet
+        .and_then(|most| usize::try_from(most).ok())
+    {
         Some(most) if size > most => Err(Failed::Impossible(format!(
             "the message has {size} bytes, and this broker takes {most}"
         ))),

@@ -42,6 +42,7 @@ pub fn home_with(commands: &[(&str, &str)]) -> Home {
     let performer = Performer::new(PerformerConfig {
         files: files.clone(),
         commands,
+        brokers: Vec::new(),
         secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
         blobs: Arc::new(|hash| Ok((hash == "abc").then(|| Bytes::from_static(BLOB)))),
         clock: Arc::new(|| Timestamp(1_800_000_000_000)),
@@ -78,6 +79,7 @@ impl Home {
         let performer = Performer::new(PerformerConfig {
             files: self.files.clone(),
             commands: HashMap::new(),
+            brokers: Vec::new(),
             secrets: Arc::new(|_| None),
             blobs: Arc::new(|_| Ok(None)),
             clock: Arc::new(|| Timestamp(1_800_000_000_000)),

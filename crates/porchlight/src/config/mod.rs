@@ -9,6 +9,7 @@ mod agreement;
 pub mod guards;
 mod home_place;
 mod limits;
+pub mod mqtt;
 mod reader;
 mod rules;
 mod schemes;
@@ -50,6 +51,8 @@ pub struct Config {
     pub webhooks: Vec<Webhook>,
     /// `[light.NAME]`, `[message.NAME]` and their secrets.
     pub targets: Targets,
+    /// `[mqtt.NAME]`.
+    pub brokers: Vec<mqtt::BrokerConfig>,
     /// `[command.NAME]`.
     pub commands: HashMap<String, Command>,
     /// `[settings.SCRIPT]`, as JSON.
@@ -152,7 +155,9 @@ impl Config {
         let now = system_clock()();
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
-        let targets = Targets::read(&root, &secrets);
+        let mut targets = Targets::read(&root, &secrets);
+        let (brokers, seen) = mqtt::read(&root, &secrets, home);
+        targets.seen.insert("mqtt".to_owned(), seen.into());
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
@@ -163,6 +168,7 @@ impl Config {
             journal: read_journal(&root),
             webhooks,
             targets,
+            brokers,
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")

@@ -2,8 +2,8 @@
 
 use super::pattern;
 use crate::state::{KIND, hears};
-use porchlight_core::Pattern;
 use porchlight_core::diagnostic::nearest;
+use porchlight_core::{Pattern, TopicFilter};
 use std::fmt;
 
 /// One thing that a script needs.
@@ -31,6 +31,8 @@ pub enum Need {
     Secret(String),
     /// State values whose keys begin like this: `state gate.`
     State(String),
+    /// Topics of brokers, to publish to and to listen at: `mqtt zigbee2mqtt/porch/#`.
+    Mqtt(String),
     /// Events of a type that the script emits: `emit gate.opened`, `emit gate.**`.
     Emit(String),
     /// Events that the script hears: `event gate.opened`, `event platerecognizer.**`.
@@ -50,7 +52,7 @@ pub enum Port {
 
 /// The kinds that are no targets.
 const KINDS: &[&str] = &[
-    "http", "file", "sheet", "command", "secret", "state", "emit", "event",
+    "http", "file", "sheet", "command", "secret", "state", "emit", "event", "mqtt",
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
@@ -89,6 +91,10 @@ impl Need {
             "command" => Ok(Self::Command(owned)),
             "secret" => Ok(Self::Secret(owned)),
             "state" => Ok(Self::State(owned)),
+            "mqtt" => match TopicFilter::parse(name) {
+                Ok(_) => Ok(Self::Mqtt(owned)),
+                Err(message) => Err((message, "write topics such as `zigbee2mqtt/#`".to_owned())),
+            },
             "emit" | "event" => match Pattern::parse(name) {
                 Ok(_) if kind == "emit" => Ok(Self::Emit(owned)),
                 Ok(_) => Ok(Self::Event(owned)),
@@ -126,6 +132,11 @@ impl Need {
                 pattern::name_fits(allowed, name)
             }
             (State(prefix), State(key)) => key.starts_with(prefix.trim_end_matches('*')),
+            (Mqtt(allowed), Mqtt(topics)) => {
+                let parse = |text: &str| TopicFilter::parse(text).ok();
+                let both = parse(allowed).zip(parse(topics));
+                both.is_some_and(|(allowed, topics)| allowed.covers(&topics))
+            }
             (Emit(allowed), Emit(kind)) => {
                 allowed == kind || Pattern::parse(allowed).is_ok_and(|it| it.matches(kind))
             }
@@ -151,6 +162,7 @@ fn example(kind: &str) -> &'static str {
         "secret" => "light.porch.key",
         "state" => "gate.",
         "emit" | "event" => "gate.opened",
+        "mqtt" => "zigbee2mqtt/#",
         _ => "porch",
     }
 }
@@ -226,6 +238,7 @@ impl fmt::Display for Need {
             Self::Secret(name) => write!(f, "secret {name}"),
             Self::State(prefix) => write!(f, "state {prefix}"),
             Self::Emit(kind) => write!(f, "emit {kind}"),
+            Self::Mqtt(topics) => write!(f, "mqtt {topics}"),
             Self::Event(pattern) => write!(f, "event {pattern}"),
         }
     }
@@ -252,6 +265,7 @@ mod tests {
             "secret light.porch.key",
             "state gate.",
             "emit gate.opened",
+            "mqtt zigbee2mqtt/+/set",
             "event gate.**",
         ] {
             let need = Need::parse(text, &["siren"]).unwrap_or_else(|e| panic!("{text}: {e:?}"));
@@ -279,6 +293,7 @@ mod tests {
             "file a/./b",
             "file **/**",
             "emit **bad**",
+            "mqtt a/#/b",
             "event a b",
         ] {
             assert!(Need::parse(text, &[]).is_err(), "{text}");

@@ -32,6 +32,9 @@ fn answers(kind: &str, args: &Value) -> Result<Value, ActionError> {
         "state.history" => json!([{"at": NOW.to_rfc3339(), "value": 71.5}]),
         "sheet.read" => json!({"rows": [["Door", "Guest"], ["front", "Ada"]]}),
         "file.read" => json!({"text": "front\nback\n"}),
+        "mqtt.request" => {
+            json!({"topic": "t", "text": "{}", "json": {"StatusSNS": {"ENERGY": {"Power": 12}}}})
+        }
         "command.run" => json!({"status": 0, "stdout": "sunny\n", "stderr": "", "json": null}),
         other => {
             return Err(ActionError::never(
@@ -53,6 +56,7 @@ pub(crate) fn host(folder: &std::path::Path) -> Host {
                 "gate": {"driver": "homeassistant", "url": "http://192.0.2.3:8123", "token": {"$secret": "light.gate.token"}, "entity": "light.gate"},
             },
             "message": {"family": {"service": "ntfy", "url": "https://ntfy.lan", "topic": "home"}},
+            "mqtt": {"home": {"name": "home", "url": "mqtt://192.0.2.10", "discovery": true}},
             "siren": {"yard": {"url": "http://192.0.2.9"}},
         }),
         place: HomePlace {
@@ -165,7 +169,7 @@ impl Past for Before {
 /// What calls a handler.
 fn work(handler: &Handler, event: &Event) -> Work {
     match &handler.trigger {
-        Trigger::Event | Trigger::State(_) => Work::Handler(handler.number),
+        Trigger::Event | Trigger::State(_) | Trigger::Mqtt(_) => Work::Handler(handler.number),
         Trigger::Silence(silence) => Work::Silence(Told {
             handler: handler.number,
             subscription: handler.id.clone(),
