@@ -181,3 +181,51 @@ fn budgets_survive_kill_and_hidden_keys_are_nobodys() {
     let nothing = house.porchlight(&["state", "get", "nothing"]);
     assert_eq!(nothing.status.code(), Some(1));
 }
+
+#[test]
+fn what_lasted_and_is_queued_is_called_after_a_crash_whatever_the_value_is_by_then() {
+    let script = r#"
+        on_state("door.*", #{ to: "open", "for": "1h", mode: "queued" }, |change| {
+            let key = change.key;
+            file::append("did.txt", `begin ${key}` + "\n");
+            later("1h", || file::append("did.txt", `end ${key}` + "\n"));
+        });
+    "#;
+    let mut house = House::start(&gate_config(), &[("a.rhai", script)]);
+    let open = |house: &House, count| {
+        eventually("the waits are in the journal", || {
+            (waits(house).len() == count).then_some(())
+        });
+    };
+    set(&house, "door.a", "open");
+    open(&house, 1);
+    set(&house, "door.b", "open");
+    open(&house, 2);
+    house.kill();
+    house.let_pass_while_down(2 * 3600);
+    house.restart();
+    house.wait_for_file("did.txt", "begin door.a\n");
+    eventually("the other one is queued", || {
+        house.skips().contains(&"queued".to_owned()).then_some(())
+    });
+    // It had lasted; that it is shut and opened again meanwhile is another story.
+    set(&house, "door.b", "shut");
+    eventually("that was noticed", || {
+        let runs = house.runs();
+        let shut = runs.iter().filter(|run| run["title"] == "state set door.b");
+        (shut.count() == 2).then_some(())
+    });
+    set(&house, "door.b", "open");
+    open(&house, 3);
+    house.kill();
+    set(&house, "door.b", "shut");
+    house.let_pass_while_down(2 * 3600);
+    house.restart();
+    house.wait_for_file("did.txt", "begin door.a\nend door.a\nbegin door.b\n");
+    house.kill();
+    house.let_pass_while_down(2 * 3600);
+    house.restart();
+    let all = "begin door.a\nend door.a\nbegin door.b\nend door.b\n";
+    house.wait_for_file("did.txt", all);
+    assert!(waits(&house).is_empty());
+}

@@ -133,7 +133,7 @@ impl Performer {
         key: &str,
         deadline: Duration,
     ) -> Result<Receipt, ActionError> {
-        let (task, hidden) = self.prepare(kind, args).await?;
+        let (task, hidden) = self.prepare(kind, args, key).await?;
         let work = self.act(task, key, deadline);
         let result = match tokio::time::timeout(deadline, work).await {
             Ok(result) => result,
@@ -146,12 +146,18 @@ impl Performer {
     }
 
     /// Arguments to task. Attachments come from the disk, hence the blocking thread.
-    async fn prepare(&self, kind: &str, args: &Value) -> Result<(Task, Hidden), ActionError> {
+    async fn prepare(
+        &self,
+        kind: &str,
+        args: &Value,
+        key: &str,
+    ) -> Result<(Task, Hidden), ActionError> {
         if !mentions_blob(args) {
-            return parse(&self.sources, kind, args);
+            return parse(&self.sources, kind, args, key);
         }
         let (sources, kind, args) = (self.sources.clone(), kind.to_owned(), args.clone());
-        blocking(move || parse(&sources, &kind, &args)).await
+        let key = key.to_owned();
+        blocking(move || parse(&sources, &kind, &args, &key)).await
     }
 
     async fn act(&self, task: Task, key: &str, deadline: Duration) -> Result<Receipt, ActionError> {
@@ -172,8 +178,13 @@ impl Performer {
     }
 }
 
-fn parse(sources: &Sources, kind: &str, args: &Value) -> Result<(Task, Hidden), ActionError> {
-    let mut resolved = sources.resolve(args)?;
+fn parse(
+    sources: &Sources,
+    kind: &str,
+    args: &Value,
+    key: &str,
+) -> Result<(Task, Hidden), ActionError> {
+    let mut resolved = sources.resolve(args, key)?;
     match Task::parse(kind, &resolved.args, sources, &mut resolved.hidden) {
         Ok(task) => Ok((task, resolved.hidden)),
         Err(error) => Err(resolved.hidden.scrub_error(error)),

@@ -20,7 +20,7 @@ use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
 use crate::versions::Versions;
 use crate::{Clock, Ending, brokers, output};
-use porchlight_action::{CommandConfig, Performer, PerformerConfig};
+use porchlight_action::{CommandConfig, Limiters, Performer, PerformerConfig};
 use porchlight_core::{Diagnostic, Severity};
 use porchlight_journal::{Journal, Retention};
 use porchlight_mqtt::Broker;
@@ -102,9 +102,15 @@ async fn serve_house(
     let number = reader.home().map_err(|error| error.to_string())?;
     let brokers = brokers::configured(&config, number);
     let performer = Arc::new(performer(home, &config, &journal, &clock, &brokers)?);
-    let outgoing = Arc::new(Outgoing::start(&journal, &performer, &clock));
+    let limiters = config.limiters.limiters();
+    let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &clock);
+    let outgoing = Arc::new(outgoing);
     let state = State::from(reader.state().map_err(|error| error.to_string())?);
-    let asking = (Arc::clone(&performer), Remembered::new(journal.clone()));
+    let asking = (
+        Arc::clone(&performer),
+        limiters,
+        Remembered::new(journal.clone()),
+    );
     let host = host(home, &config, state.clone(), asking, &clock);
 
     let tools = Tools {
@@ -268,7 +274,7 @@ fn host(
     home: &Home,
     config: &Config,
     state: State,
-    (performer, remembered): (Arc<Performer>, Remembered),
+    (performer, limiters, remembered): (Arc<Performer>, Limiters, Remembered),
     clock: &Clock,
 ) -> Host {
     let runtime = tokio::runtime::Handle::current();
@@ -276,9 +282,8 @@ fn host(
         if kind == Remembered::KIND {
             return remembered.answer(args);
         }
-        runtime
-            .block_on(performer.perform(kind, args, "", left))
-            .map(|receipt| receipt.detail)
+        let asked = limiters.ask(&performer, kind, args, left);
+        runtime.block_on(asked).map(|receipt| receipt.detail)
     };
     Host::new(HostConfig {
         scripts_dir: home.scripts(),

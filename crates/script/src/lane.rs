@@ -16,8 +16,8 @@ pub(crate) mod parked;
 mod tracks;
 mod version;
 
-pub use job::{Fell, Finished, Job, Past, Told, Work};
-pub(crate) use open::OpenWaits;
+pub use job::{Fell, Finished, Job, Past, Told, Undone, Work};
+pub(crate) use open::{OpenWaits, kept};
 
 use crate::Host;
 use job::{parts, unloaded};
@@ -58,7 +58,9 @@ impl Lane {
         job: Job,
         report: &mut dyn FnMut(Finished),
     ) {
-        if self.has_held(host, &job) {
+        if let Work::TakeBack(undone) = &job.work {
+            self.take_back(undone);
+        } else if self.has_held(host, &job) {
             if let Work::Wait(wait, _) = &job.work {
                 self.open.end(&wait.name);
                 self.over(&wait.chain);
@@ -109,7 +111,8 @@ impl Lane {
             Err(run) => return report(job.done(*run)),
         };
         let cooling = cooldown::key(&script.name, &handler.id, &key);
-        if options.cooldown.is_some() && cooldown::is_on(host.state(), &cooling, now) {
+        let cools = |rest| cooldown::is_on(host.state(), &cooling, rest, now);
+        if options.cooldown.is_some_and(cools) {
             let run = skipped("cooldown");
             return report(job.done(run));
         }
@@ -123,6 +126,12 @@ impl Lane {
                 report(job.done(run));
             }
             Admission::Queue => {
+                if let Some(lasted) = hold::to_be_queued(&job, handler) {
+                    let mut run = skipped("queued");
+                    run.waits.push(lasted);
+                    self.settle(&mut run, None, &[]);
+                    return report(job.done(run));
+                }
                 let overflow = options.overflow;
                 let full = options.max;
                 let dropped = self.tracks.queue(Queued { job, track }, full, overflow);
@@ -251,6 +260,22 @@ impl Lane {
         for wait in &run.waits {
             if let Some(chain) = self.open.begun(wait) {
                 self.over(&chain);
+            }
+        }
+    }
+
+    /// A run was not stored: its waits never begin, and those that it ended go on.
+    fn take_back(&mut self, undone: &Undone) {
+        for wait in &undone.begun {
+            if self.open.holds(wait) {
+                self.open.end(&wait.name);
+                self.over(&wait.chain);
+            }
+        }
+        for wait in &undone.cancelled {
+            if !self.open.contains(&wait.name) {
+                self.tracks.entered(&wait.chain);
+                self.open.begun(wait);
             }
         }
     }

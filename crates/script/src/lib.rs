@@ -43,14 +43,16 @@ mod subscriptions;
 mod templates;
 pub mod testing;
 pub mod watch;
+mod weight;
 pub mod world;
 
 pub use agenda::Agenda;
+pub use api::ttl;
 pub use host::silence::Silent;
 pub use host::tick::{Start, StartReason};
 pub use host::{Ask, Host, HostConfig};
 pub use lane::parked::PARKED;
-pub use lane::{Fell, Finished, Job, Lane, Past, Told, Work};
+pub use lane::{Fell, Finished, Job, Lane, Past, Told, Undone, Work};
 pub use limits::{Limits, STACK_SIZE};
 pub use options::{Attempts, HandlerOptions, Key, Mode, Overflow};
 pub use rules::Rules;

@@ -10,16 +10,18 @@ mod by_hand;
 mod change;
 mod grants;
 mod listeners;
+mod taken_back;
 
 pub use by_hand::SetByHand;
 pub(crate) use change::{Changed, KIND, hears, told};
 pub use change::{KeyPattern, StateChange};
 pub(crate) use grants::{Budget, Grants};
 
+use crate::weight::weight;
 use listeners::Listeners;
 use porchlight_core::{StateWrite, Timestamp, same_value};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The first character of the keys that scripts don't see.
@@ -37,30 +39,56 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Values {
     map: BTreeMap<String, Value>,
-    /// How many of them are hidden.
-    hidden: usize,
+    /// The bytes of those that are not hidden.
+    size: usize,
+    /// How many of them are hidden, by the script that they belong to.
+    hidden: HashMap<String, usize>,
     /// Grants of budgets to runs that have not ended.
     granted: BTreeSet<String>,
 }
 
 impl Values {
     fn put(&mut self, key: &str, value: Option<Value>) {
-        let hidden = usize::from(key.starts_with(HIDDEN));
-        match value {
-            Some(value) => match self.map.get_mut(key) {
-                Some(slot) => *slot = value,
-                None => {
-                    self.map.insert(key.to_owned(), value);
-                    self.hidden += hidden;
-                }
-            },
-            None => {
-                if self.map.remove(key).is_some() {
-                    self.hidden -= hidden;
+        let is = value.as_ref().map(|value| heft(key, value));
+        let was = match value {
+            Some(value) => self.map.insert(key.to_owned(), value),
+            None => self.map.remove(key),
+        };
+        let was = was.map(|value| heft(key, &value));
+        if !key.starts_with(HIDDEN) {
+            self.size = self.size + is.unwrap_or(0) - was.unwrap_or(0);
+            return;
+        }
+        let owner = owner(key);
+        match (was, is) {
+            (None, Some(_)) => *self.hidden.entry(owner.to_owned()).or_default() += 1,
+            (Some(_), None) => {
+                if let Some(count) = self.hidden.get_mut(owner) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.hidden.remove(owner);
+                    }
                 }
             }
+            _ => {}
         }
     }
+}
+
+/// The bytes of a value with its key.
+pub(crate) fn heft(key: &str, value: &Value) -> usize {
+    key.len() + weight(value)
+}
+
+/// The script that a hidden value belongs to: `~once/SCRIPT/…`, `~cooldown/SCRIPT/…`, and
+/// `~budget/NAME/MOMENT/EVENT/SCRIPT/…`.
+fn owner(key: &str) -> &str {
+    let mut parts = key.split('/');
+    let script = match parts.next() {
+        Some("~budget") => parts.nth(3),
+        _ => parts.next(),
+    };
+    script.unwrap_or_default()
 }
 
 impl From<Vec<(String, Value)>> for State {
@@ -144,9 +172,14 @@ impl State {
         pairs.map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
-    /// How many hidden values there are.
-    pub(crate) fn hidden(&self) -> usize {
-        self.read().hidden
+    /// The bytes of all values but the hidden ones.
+    pub(crate) fn size(&self) -> usize {
+        self.read().size
+    }
+
+    /// How many hidden values belong to a script.
+    pub(crate) fn hidden(&self, script: &str) -> usize {
+        self.read().hidden.get(script).copied().unwrap_or(0)
     }
 
     /// Forgets the hidden values that count no more; gives their number. To be called at a start
@@ -207,6 +240,29 @@ mod tests {
     }
 
     #[test]
+    fn all_values_are_weighed_together_and_the_hidden_ones_counted_by_script() {
+        let state = State::default();
+        let text = |bytes: usize| StateOp::Set(json!("x".repeat(bytes - 3)));
+        state.apply(&[write("a", text(100)), write("b", text(50))]);
+        assert_eq!(state.size(), 150);
+        state.apply(&[
+            write("a", text(10)),
+            write("b", StateOp::Remove),
+            write("c", StateOp::Remove),
+        ]);
+        assert_eq!(state.size(), 10);
+        let hidden = [
+            "~once/gate.rhai/~once/other.rhai/x",
+            "~cooldown/gate.rhai/ab/c",
+            "~budget/door.rhai/000000000000001/17/gate.rhai/0/0",
+        ];
+        state.apply(&hidden.map(|key| write(key, StateOp::Set(json!({ "until": 5 })))));
+        assert_eq!((state.size(), state.hidden("gate.rhai")), (10, 3));
+        assert_eq!(state.prune(Timestamp(5)), 3);
+        assert_eq!(state.hidden("gate.rhai"), 0);
+    }
+
+    #[test]
     fn several_writes_of_one_key_are_one_change_and_there_and_back_is_none() {
         let state = State::from(vec![
             ("b".to_owned(), json!(true)),
@@ -248,9 +304,11 @@ mod tests {
         ]);
         assert_eq!(state.keys(""), ["plain"]);
         assert!(state.keys("~").is_empty());
-        assert_eq!((state.hidden(), state.prune(Timestamp(10))), (3, 1));
+        assert_eq!((state.hidden("a"), state.hidden("b")), (1, 1));
+        assert_eq!(state.prune(Timestamp(10)), 1);
         assert_eq!(state.get("~once/a"), None);
-        assert_eq!((state.hidden(), state.prune(Timestamp(10))), (2, 0));
+        assert_eq!((state.hidden("a"), state.hidden("b")), (0, 1));
+        assert_eq!(state.prune(Timestamp(10)), 0);
         assert!(state.get("plain").is_some());
     }
 }

@@ -2,19 +2,16 @@
 
 use super::expect::Seen;
 use super::request::Request;
-use super::{auth, failed};
+use super::{auth, failed, retry_after};
 use crate::task::Mood;
 use porchlight_core::{ActionError, Receipt, Timestamp};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
 /// A receipt is kept in the journal: the beginning of an answer is enough there. Who asked gets all.
 const MOST_IN_RECEIPT: usize = 16 << 10;
-
-/// Whoever asks for a longer pause is not believed.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
 /// What came back.
 pub(super) struct Answer {
@@ -99,6 +96,7 @@ impl Answer {
                 let help = "the server says that this computer's clock is wrong";
                 ActionError::later("auth", format!("{answer}: {help}"))
             }
+            403 if retry_after::limited(&self.headers) => self.again("limit", answer, now),
             401 | 403 | 407 => ActionError::never("auth", answer),
             429 => self.again("limit", answer, now),
             408 | 425 => self.again("timeout", answer, now),
@@ -115,7 +113,7 @@ impl Answer {
     }
 
     fn again(&self, kind: &str, message: String, now: Timestamp) -> ActionError {
-        match retry_after(&self.headers, now) {
+        match retry_after::asked(&self.headers, self.json.as_ref(), now) {
             Some(pause) => ActionError::after(kind, message, pause),
             None => ActionError::later(kind, message),
         }
@@ -152,43 +150,4 @@ fn header_map(headers: &HeaderMap) -> Value {
         map.insert(name.as_str().to_owned(), Value::from(values.join(", ")));
     }
     Value::Object(map)
-}
-
-/// `Retry-After` in seconds or as a date; at most a day, at least nothing.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match text.parse::<f64>() {
-        // Discord sends fractions of a second.
-        Ok(seconds) => Duration::try_from_secs_f64(seconds.clamp(0.0, 1e9)).ok()?,
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(text).ok()?;
-            Timestamp(date.timestamp().as_millisecond()).since(now)
-        }
-    };
-    Some(pause.min(LONGEST_RETRY_AFTER))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use reqwest::header::HeaderValue;
-
-    #[test]
-    fn retry_after_is_understood_as_seconds_and_as_a_date_and_capped() {
-        let now = Timestamp::parse_rfc3339("2026-11-22T12:00:00Z").unwrap();
-        let read = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
-            retry_after(&headers, now).map(|pause| pause.as_millis())
-        };
-        assert_eq!(read("120"), Some(120_000));
-        assert_eq!(read("0.5"), Some(500));
-        assert_eq!(read("Sun, 22 Nov 2026 12:01:30 GMT"), Some(90_000));
-        assert_eq!(read("Sun, 22 Nov 2026 11:00:00 GMT"), Some(0));
-        assert_eq!(read("99999999999999999999"), Some(86_400_000));
-        assert_eq!(read("-5"), Some(0));
-        for nonsense in ["soon", "", "NaN"] {
-            assert_eq!(read(nonsense), None, "{nonsense}");
-        }
-    }
 }

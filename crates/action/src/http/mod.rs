@@ -15,6 +15,7 @@ mod expect;
 mod failed;
 mod hosts;
 mod request;
+mod retry_after;
 
 pub(crate) use request::Request;
 

@@ -8,6 +8,11 @@
 //! It counts from the moment of beginning and knows nothing of success. A target that says when it
 //! wants to be asked again closes its limiter until then, for all lanes behind it.
 
+use crate::performer::Performer;
+use porchlight_core::action::LIMIT;
+use porchlight_core::units::format_duration;
+use porchlight_core::{ActionError, Receipt};
+use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +83,33 @@ impl Limiters {
             tokio::time::sleep_until(free).await;
         }
         Some(Turn { window, slot })
+    }
+
+    /// Performs what was asked, within `left`, in its turn where it names a limiter.
+    ///
+    /// # Errors
+    /// Those of [`Performer::perform`]; `limit` when its turn did not come in time.
+    pub async fn ask(
+        &self,
+        performer: &Performer,
+        kind: &str,
+        args: &Value,
+        left: Duration,
+    ) -> Result<Receipt, ActionError> {
+        let started = Instant::now();
+        let name = args.get(LIMIT).and_then(Value::as_str);
+        let turn = async { self.turn(name?).await };
+        let turn = tokio::time::timeout(left, turn).await.map_err(|_| {
+            let name = name.unwrap_or_default();
+            let waited = format_duration(left);
+            ActionError::later(
+                "limit",
+                format!("no turn at [limit.{name}] within {waited}"),
+            )
+        })?;
+        let _slot = turn.map(Turn::begin);
+        let left = left.saturating_sub(started.elapsed());
+        performer.perform(kind, args, "", left).await
     }
 
     /// Nobody begins for so long, because the target said so.

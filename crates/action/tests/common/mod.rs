@@ -40,9 +40,9 @@ pub fn home_with(commands: &[(&str, &str)]) -> Home {
         .map(|(name, script)| ((*name).to_owned(), command(script)))
         .collect();
     let performer = Performer::new(PerformerConfig {
+        brokers: Vec::new(),
         files: files.clone(),
         commands,
-        brokers: Vec::new(),
         secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
         blobs: Arc::new(|hash| Ok((hash == "abc").then(|| Bytes::from_static(BLOB)))),
         clock: Arc::new(|| Timestamp(1_800_000_000_000)),
@@ -77,9 +77,9 @@ impl Home {
     /// A new performer over the same folder: what a restart forgets is forgotten.
     pub fn restarted(self) -> Self {
         let performer = Performer::new(PerformerConfig {
+            brokers: Vec::new(),
             files: self.files.clone(),
             commands: HashMap::new(),
-            brokers: Vec::new(),
             secrets: Arc::new(|_| None),
             blobs: Arc::new(|_| Ok(None)),
             clock: Arc::new(|| Timestamp(1_800_000_000_000)),

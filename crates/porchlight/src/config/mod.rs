@@ -9,6 +9,7 @@ mod agreement;
 pub mod guards;
 mod home_place;
 mod limits;
+mod limits_out;
 pub mod mqtt;
 mod reader;
 mod rules;
@@ -22,6 +23,7 @@ mod values;
 mod webhooks;
 
 use crate::dispatch::system_clock;
+use limits_out::LimitersOut;
 use porchlight_core::{Diagnostic, Secret, Severity};
 use porchlight_script::schedule::HomePlace;
 use porchlight_source::Webhook;
@@ -53,6 +55,8 @@ pub struct Config {
     pub targets: Targets,
     /// `[mqtt.NAME]`.
     pub brokers: Vec<mqtt::BrokerConfig>,
+    /// `[limit.NAME]`.
+    pub limiters: LimitersOut,
     /// `[command.NAME]`.
     pub commands: HashMap<String, Command>,
     /// `[settings.SCRIPT]`, as JSON.
@@ -133,7 +137,10 @@ impl Config {
     /// The tables that scripts know by name only.
     pub fn named(&self) -> BTreeMap<String, BTreeSet<String>> {
         let commands = self.commands.keys().cloned().collect();
-        BTreeMap::from([("command".to_owned(), commands)])
+        BTreeMap::from([
+            ("command".to_owned(), commands),
+            (limits_out::KIND.to_owned(), self.limiters.names()),
+        ])
     }
 
     fn read(
@@ -163,7 +170,9 @@ impl Config {
         if let Some(count) = scripts.park_after {
             rules.rules.park_after = count;
         }
+        let limiters = LimitersOut::read(&root, &targets.seen);
         let config = Self {
+            limiters,
             place: home_place::read(&root),
             journal: read_journal(&root),
             webhooks,

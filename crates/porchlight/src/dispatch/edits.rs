@@ -93,11 +93,7 @@ impl Dispatcher {
                 ..Beside::default()
             };
             self.uncommitted += 1;
-            _ = self.commits.send(Commit {
-                run,
-                beside,
-                of_event: false,
-            });
+            _ = self.commits.send(Commit::new(run, beside, false));
         }
     }
 }

@@ -10,6 +10,7 @@
 //! when it has room (see [`backlog`]).
 
 pub mod backlog;
+mod clocks;
 pub mod committer;
 mod edits;
 mod heard;
@@ -18,12 +19,14 @@ pub mod lanes;
 mod lookup;
 mod open;
 mod parked;
+mod refused;
 mod silences;
 mod ticks;
 mod waits;
 pub mod workers;
 
 use backlog::Purpose;
+use clocks::Clocks;
 use committer::Commit;
 use edits::Values;
 pub use edits::look_for_edits;
@@ -35,11 +38,11 @@ use porchlight_core::{Event, EventId, Timestamp, Wait};
 use porchlight_journal::{Beside, Journal, ScheduleRow, Silence, StateEdit};
 use porchlight_script::schedule::HomePlace;
 use porchlight_script::{Agenda, Fell, Finished, Job, Script, State, Trigger, Work};
+use refused::TakenBack;
 use silences::Silences;
 use std::sync::Arc;
 use ticks::Clockwork;
 use tokio::sync::{mpsc, oneshot};
-use waits::Clocks;
 use workers::Workers;
 
 /// Events held in memory at once; beyond it, jobs are deferred to the journal.
@@ -268,7 +271,7 @@ impl Dispatcher {
             beside.ends.event_finished = self.open.job_ended(event, deferred);
         }
         match &finished.work {
-            Work::Handler(_) | Work::Start(..) => {}
+            Work::Handler(_) | Work::Start(..) | Work::TakeBack(_) => {}
             Work::Wait(wait, _) => beside.ends.wait = Some(wait.id),
             Work::Silence(told) => {
                 self.silences.ended(&finished.run.script, told);
@@ -280,11 +283,9 @@ impl Dispatcher {
             }
         }
         self.uncommitted += 1;
-        _ = self.commits.send(Commit {
-            run: finished.run,
-            beside,
-            of_event,
-        });
+        _ = self
+            .commits
+            .send(Commit::new(finished.run, beside, of_event));
     }
 
     fn committed(&mut self, committed: CommittedRun) {
@@ -297,6 +298,9 @@ impl Dispatcher {
         }
         for id in committed.removed {
             self.agenda.remove(id);
+        }
+        if let Some(refused) = committed.refused {
+            self.take_back(*refused);
         }
         self.add_waits(committed.waits);
         for event in committed.emitted {

@@ -73,6 +73,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send along
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): `#{ ok, status, headers, text, json, ms }`; `json` is `()` when the answer is none
@@ -100,6 +101,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): the answer, as of `http::get`
@@ -122,6 +124,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): the answer, as of `http::get`
@@ -141,6 +144,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): the answer, as of `http::get`
@@ -160,6 +164,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send along
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): the answer, as of `http::get`
@@ -204,8 +209,11 @@ fn nothing_left_after(options: &Map, of: &str, known: &[&str]) -> Fallible<()> {
 
 fn ask(method: &str, url: &Dynamic, mut options: Map) -> Fallible<Dynamic> {
     let name = format!("http::{}", method.to_lowercase());
-    let (args, _) = request(method, url, &mut options)?;
-    nothing_left(&options, &name, REQUEST)?;
+    let (mut args, _) = request(method, url, &mut options)?;
+    if let Some(limit) = tell::limiter(&mut options)? {
+        args["limit"] = limit.into();
+    }
+    nothing_left(&options, &name, &[REQUEST, &["limit"]].concat())?;
     let timeout = args.get("timeout_ms").and_then(Value::as_u64);
     tell::ask(
         "http.request",
@@ -310,9 +318,15 @@ fn place(target: &Value) -> Fallible<Goes> {
                 after.contains('/').then(|| url::Url::parse(text).ok())?
             });
             let secret = parts.iter().find_map(|part| part.get("$secret")?.as_str());
+            // With nothing hidden in it, what is joined are texts and the action's key.
+            let plain = parts.first().and_then(Value::as_str);
+            let shown = match (secret, plain) {
+                (None, Some(text)) => format!("{:?}", text.split(['?', '#']).next().unwrap_or("")),
+                (secret, _) => format!("secret {}", secret.unwrap_or("secret")),
+            };
             let secret = secret.unwrap_or("secret");
             Ok(Goes {
-                shown: format!("secret {secret}"),
+                shown,
                 lane: host.map_or_else(|| format!("http:{secret}"), |url| lane(&url)),
             })
         }

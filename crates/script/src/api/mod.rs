@@ -21,6 +21,7 @@ mod state;
 mod tell;
 mod time;
 mod trigger;
+pub mod ttl;
 pub(crate) mod waits;
 
 use porchlight_core::diagnostic::nearest;

@@ -4,7 +4,7 @@
 //! Only what is written out is judged. For the host's own functions the comments are what the
 //! functions do, so it is an error; for libraries they are what an author wrote, so it is a warning.
 
-use super::{Check, call_of, closures};
+use super::{Check, call_of, closures, named};
 use crate::api::TRIGGERS;
 use crate::explain;
 use crate::reference::{Parameter, is_kind, kind};
@@ -134,6 +134,9 @@ fn judge(
             if let Err(message) = parse_duration(text) {
                 found.push(check.error(at, message));
             }
+        }
+        Literal::Text(Some(text)) if parameter.name == "limit" => {
+            found.extend(named::unknown(check, &parameter.text, text, at));
         }
         Literal::Map(map) if !parameter.options.is_empty() => {
             options(check, function, &parameter.options, map, found);

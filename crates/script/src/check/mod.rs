@@ -16,6 +16,7 @@ mod files;
 mod functions;
 mod habits;
 mod imports;
+mod named;
 mod names;
 mod places;
 mod types;

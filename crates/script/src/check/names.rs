@@ -96,7 +96,7 @@ pub(crate) fn waits<'a>(files: impl Iterator<Item = &'a AST>) -> Option<BTreeSet
     let mut names = Some(BTreeSet::new());
     let own = |ast: &&AST| {
         let path = ast.source().unwrap_or_default();
-        !stdlib::names().any(|(_, standard)| standard == path)
+        !stdlib::is_standard(path)
     };
     for ast in files.filter(own) {
         walk(ast, &mut |nodes: &[ASTNode]| {

@@ -80,6 +80,8 @@ impl Host {
             grants: Grants::default(),
             asked: Vec::new(),
             asks: 0,
+            kept: 0,
+            grown: 0,
             size: 0,
             exceeded: None,
         };

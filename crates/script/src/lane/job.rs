@@ -5,7 +5,7 @@ use crate::host::silence::Silent;
 use crate::host::tick::Start;
 use crate::schedule::Tick;
 use crate::{Handler, Script};
-use porchlight_core::{Event, Outcome, Run, Timestamp, Wait};
+use porchlight_core::{Event, NewWait, Outcome, Run, Timestamp, Wait};
 use std::sync::Arc;
 
 /// What a script is to do.
@@ -21,6 +21,17 @@ pub enum Work {
     Tick(Tick),
     /// Tell this handler that the host has started.
     Start(usize, Start),
+    /// Take back what a run did to the waits, since it could not be stored. There is no run of it.
+    TakeBack(Box<Undone>),
+}
+
+/// What a run did to the waits of its script.
+#[derive(Clone, Debug)]
+pub struct Undone {
+    /// The waits that it began.
+    pub begun: Vec<NewWait>,
+    /// The waits that it cancelled, or took the place of.
+    pub cancelled: Vec<NewWait>,
 }
 
 /// Why a wait comes to its end.
@@ -98,6 +109,7 @@ pub(super) fn parts(job: &Job) -> Option<(&Arc<Script>, &Handler, Cause<'_>)> {
             let handler = super::hold::handler(script, wait)?;
             return Some((script, handler, Cause::Held(wait)));
         }
+        Work::TakeBack(_) => return None,
     };
     Some((script, script.handlers.get(number)?, cause))
 }
@@ -117,6 +129,7 @@ pub(super) fn unloaded(job: Job, now: Timestamp) -> Finished {
             Work::Silence(told) => format!("silence:{}", told.subscription),
             Work::Tick(tick) => tick.name(),
             Work::Start(number, start) => format!("start:{number}:{}", start.at.0),
+            Work::TakeBack(_) => "take back".to_owned(),
         },
         outcome: Outcome::Skipped {
             reason: "unloaded".to_owned(),

@@ -44,6 +44,11 @@ impl Rights {
         }
     }
 
+    /// The name of the script, without `.rhai`.
+    pub(super) fn stem(&self) -> &str {
+        &self.list.stem
+    }
+
     /// What it may reach.
     pub(crate) fn needs(&self) -> &[Need] {
         &self.list.needs
@@ -68,6 +73,11 @@ impl Rights {
                         .targets(targets)
                         .any(|target| key.starts_with(&format!("{}.{}.", target.kind, target.name)))
                     || self.has(wanted)
+            }
+            // What is called like the script is its own.
+            Need::Budget(name) => {
+                let own = name.strip_prefix(self.list.stem.as_str());
+                own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) || self.has(wanted)
             }
             Need::Http { .. } => {
                 self.has(wanted) || self.targets(targets).any(|target| target.is_at(wanted))

@@ -33,6 +33,8 @@ pub enum Need {
     State(String),
     /// Topics of brokers, to publish to and to listen at: `mqtt zigbee2mqtt/porch/#`.
     Mqtt(String),
+    /// A budget that other scripts take from as well: `budget sms`.
+    Budget(String),
     /// Events of a type that the script emits: `emit gate.opened`, `emit gate.**`.
     Emit(String),
     /// Events that the script hears: `event gate.opened`, `event platerecognizer.**`.
@@ -52,7 +54,7 @@ pub enum Port {
 
 /// The kinds that are no targets.
 const KINDS: &[&str] = &[
-    "http", "file", "sheet", "command", "secret", "state", "emit", "event", "mqtt",
+    "http", "file", "sheet", "command", "secret", "state", "budget", "emit", "event", "mqtt",
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
@@ -95,6 +97,7 @@ impl Need {
                 Ok(_) => Ok(Self::Mqtt(owned)),
                 Err(message) => Err((message, "write topics such as `zigbee2mqtt/#`".to_owned())),
             },
+            "budget" => Ok(Self::Budget(owned)),
             "emit" | "event" => match Pattern::parse(name) {
                 Ok(_) if kind == "emit" => Ok(Self::Emit(owned)),
                 Ok(_) => Ok(Self::Event(owned)),
@@ -128,9 +131,9 @@ impl Need {
                 kind == k && pattern::name_fits(name, n)
             }
             (File(allowed), File(path)) => pattern::path_fits(allowed, path),
-            (Command(allowed), Command(name)) | (Secret(allowed), Secret(name)) => {
-                pattern::name_fits(allowed, name)
-            }
+            (Command(allowed), Command(name))
+            | (Secret(allowed), Secret(name))
+            | (Budget(allowed), Budget(name)) => pattern::name_fits(allowed, name),
             (State(prefix), State(key)) => key.starts_with(prefix.trim_end_matches('*')),
             (Mqtt(allowed), Mqtt(topics)) => {
                 let parse = |text: &str| TopicFilter::parse(text).ok();
@@ -161,6 +164,7 @@ fn example(kind: &str) -> &'static str {
         "command" => "backup",
         "secret" => "light.porch.key",
         "state" => "gate.",
+        "budget" => "sms",
         "emit" | "event" => "gate.opened",
         "mqtt" => "zigbee2mqtt/#",
         _ => "porch",
@@ -236,7 +240,9 @@ impl fmt::Display for Need {
             Self::File(path) => write!(f, "file {path}"),
             Self::Command(name) => write!(f, "command {name}"),
             Self::Secret(name) => write!(f, "secret {name}"),
+            Self::State(prefix) if prefix.is_empty() => f.write_str("state *"),
             Self::State(prefix) => write!(f, "state {prefix}"),
+            Self::Budget(name) => write!(f, "budget {name}"),
             Self::Emit(kind) => write!(f, "emit {kind}"),
             Self::Mqtt(topics) => write!(f, "mqtt {topics}"),
             Self::Event(pattern) => write!(f, "event {pattern}"),
@@ -264,6 +270,8 @@ mod tests {
             "command backup",
             "secret light.porch.key",
             "state gate.",
+            "state *",
+            "budget sms",
             "emit gate.opened",
             "mqtt zigbee2mqtt/+/set",
             "event gate.**",

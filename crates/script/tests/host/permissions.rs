@@ -157,6 +157,10 @@ fn nothing_undeclared_is_reached_by_any_route() {
         "log::info(state::get(\"other.\" + \"x\"));",
         "state::keys(\"\" + \"\");",
         "state::keys();",
+        "budget(\"s\" + \"ms\", 1, \"1d\");",
+        "log::info(budget_left(\"s\" + \"ms\", 1, \"1d\"));",
+        "budget(\"sms\", 1, \"1d\");",
+        "budget(\"gated\", 1, \"1d\");",
         "wait_for(\"state.\" + \"changed\", #{ within: \"1m\" }, |e| log::info(e.data));",
         "wait_for(\"state.*\", #{ within: \"1m\" }, |e| log::info(e.data));",
     ] {
@@ -183,7 +187,7 @@ fn nothing_undeclared_is_reached_by_any_route() {
 #[test]
 fn declared_things_are_reached() {
     let source = "//! needs: http gate.lan, light porch, message office, file a.csv
-//! needs: command backup, emit gate.*, event **, state visits.
+//! needs: command backup, emit gate.*, event **, state visits., budget sms
 on(\"**\", |event| {
     http::send(\"http://gate.lan/open\");
     light::flash(\"porch\");
@@ -193,10 +197,16 @@ on(\"**\", |event| {
     emit(\"gate.opened\");
     state::set(\"visits.today\", 1);
     state::set(\"gate.last\", 1);
+    if !budget(\"sms\", 1, \"1d\") || !budget(\"gate\", 1, \"1d\") { throw \"no budget\"; }
+    http::send(\"http://gate.lan/\", #{ lane: \"http:siren.lan\" });
 });";
     let (run, asked) = tried(&[], &[], source).unwrap_or_else(|e| panic!("{e}"));
     let run = ok(run);
-    assert_eq!((run.actions.len(), run.emitted.len()), (5, 1));
+    assert_eq!((run.actions.len(), run.emitted.len()), (6, 1));
+    assert_eq!(
+        run.actions[5].lane, "gate/http:siren.lan",
+        "a lane of its own"
+    );
     assert_eq!(asked.len(), 1, "the state of the lamp was asked for");
     assert_eq!(
         run.actions[0].args["hosts"],
