@@ -11,6 +11,7 @@ mod home_place;
 mod http;
 mod limits;
 mod limits_out;
+pub mod mqtt;
 mod oauth;
 mod reader;
 mod rules;
@@ -63,6 +64,8 @@ pub struct Config {
     pub oauth: HashMap<String, Arc<OauthConfig>>,
     /// `[http]`.
     pub proxy: Option<ProxyConfig>,
+    /// `[mqtt.NAME]`.
+    pub brokers: Vec<mqtt::BrokerConfig>,
     /// `[limit.NAME]`.
     pub limiters: LimitersOut,
     /// `[command.NAME]`.
@@ -172,9 +175,11 @@ impl Config {
         let now = system_clock()();
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
-        let targets = Targets::read(&root, &secrets);
+        let mut targets = Targets::read(&root, &secrets);
         let tls = tls::read(&root, home, now);
         let oauth = oauth::read(&root, &secrets, &tls);
+        let (brokers, seen) = mqtt::read(&root, &secrets, home);
+        targets.seen.insert("mqtt".to_owned(), seen.into());
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
@@ -190,6 +195,7 @@ impl Config {
             tls,
             oauth,
             proxy: http::read_proxy(&root, &secrets),
+            brokers,
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")

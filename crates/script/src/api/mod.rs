@@ -9,6 +9,7 @@ pub(crate) mod function;
 mod http;
 mod library;
 mod log;
+mod mqtt;
 mod on_state;
 mod options;
 mod register;
@@ -31,7 +32,9 @@ pub(crate) use waits::wait_words;
 pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The native modules: the names before `::`.
-pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log", "time"];
+pub(crate) const MODULES: &[&str] = &[
+    "http", "sheet", "file", "command", "state", "log", "time", "mqtt",
+];
 
 /// The functions whose last argument is a handler.
 pub(crate) const TRIGGERS: &[&str] = &[
@@ -44,6 +47,7 @@ pub(crate) const TRIGGERS: &[&str] = &[
     "cron",
     "daily",
     "sun",
+    "on_mqtt",
 ];
 
 /// Options that several functions have, for "the options of every …" in doc comments.
@@ -61,6 +65,7 @@ pub(crate) fn register(engine: &mut Engine) {
     schedule::register(engine);
     silence::register(engine);
     on_state::register(engine);
+    mqtt::register(engine);
     budget::register(engine);
     secret::register(engine);
     library::register(engine);
@@ -75,6 +80,7 @@ pub(crate) fn register(engine: &mut Engine) {
         ("command", command::module()),
         ("state", state::module()),
         ("log", log::module()),
+        ("mqtt", mqtt::module()),
         ("time", time::module()),
     ] {
         engine.register_static_module(name, module.into());

@@ -155,6 +155,13 @@ impl Rights {
                 self.check(&Need::State(text("key")), targets)?;
                 None
             }
+            "mqtt" => {
+                self.check(&Need::Mqtt(text("topic")), targets)?;
+                if kind == "mqtt.request" {
+                    self.check(&Need::Mqtt(text("reply")), targets)?;
+                }
+                None
+            }
             _ => {
                 return Err(format!(
                     "this script may not do `{kind}`: it cannot be declared"

@@ -64,6 +64,7 @@ fn of_call(call: &FnCallExpr, at: Position, targets: &[&str], own: &HashSet<&str
             "wait_for" => seen("event", plain.map(|kind| Need::Event(kind.to_owned()))),
             // What a trigger is given is known when it is called, also where it is not written out.
             "on" | "on_silence" => seen("event", Some(Need::Event(plain?.to_owned()))),
+            "on_mqtt" => seen("mqtt", Some(Need::Mqtt(plain?.to_owned()))),
             "on_state" => seen("state", Some(Need::State(plain?.to_owned()))),
             "target" => {
                 let kind = plain.map(str::to_owned);
@@ -83,6 +84,7 @@ fn of_call(call: &FnCallExpr, at: Position, targets: &[&str], own: &HashSet<&str
         "sheet" | "file" => seen("file", named(Need::File)),
         "command" => seen("command", named(Need::Command)),
         "state" => seen("state", named(Need::State)),
+        "mqtt" => seen("mqtt", named(Need::Mqtt)),
         kind if targets.contains(&kind) => seen(
             kind,
             plain.map(|name| Need::Target {

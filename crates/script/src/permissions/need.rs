@@ -2,8 +2,8 @@
 
 use super::pattern;
 use crate::state::{KIND, hears};
-use porchlight_core::Pattern;
 use porchlight_core::diagnostic::nearest;
+use porchlight_core::{Pattern, TopicFilter};
 use std::fmt;
 
 /// One thing that a script needs.
@@ -35,6 +35,8 @@ pub enum Need {
     Tls(String),
     /// State values whose keys begin like this: `state gate.`
     State(String),
+    /// Topics of brokers, to publish to and to listen at: `mqtt zigbee2mqtt/porch/#`.
+    Mqtt(String),
     /// A budget that other scripts take from as well: `budget sms`.
     Budget(String),
     /// Events of a type that the script emits: `emit gate.opened`, `emit gate.**`.
@@ -57,7 +59,7 @@ pub enum Port {
 /// The kinds that are no targets.
 const KINDS: &[&str] = &[
     "http", "file", "sheet", "command", "secret", "oauth", "tls", "state", "budget", "emit",
-    "event",
+    "event", "mqtt",
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
@@ -98,6 +100,10 @@ impl Need {
             "oauth" => Ok(Self::Oauth(owned)),
             "tls" => Ok(Self::Tls(owned)),
             "state" => Ok(Self::State(owned)),
+            "mqtt" => match TopicFilter::parse(name) {
+                Ok(_) => Ok(Self::Mqtt(owned)),
+                Err(message) => Err((message, "write topics such as `zigbee2mqtt/#`".to_owned())),
+            },
             "budget" => Ok(Self::Budget(owned)),
             "emit" | "event" => match Pattern::parse(name) {
                 Ok(_) if kind == "emit" => Ok(Self::Emit(owned)),
@@ -138,6 +144,11 @@ impl Need {
             | (Tls(allowed), Tls(name))
             | (Budget(allowed), Budget(name)) => pattern::name_fits(allowed, name),
             (State(prefix), State(key)) => key.starts_with(prefix.trim_end_matches('*')),
+            (Mqtt(allowed), Mqtt(topics)) => {
+                let parse = |text: &str| TopicFilter::parse(text).ok();
+                let both = parse(allowed).zip(parse(topics));
+                both.is_some_and(|(allowed, topics)| allowed.covers(&topics))
+            }
             (Emit(allowed), Emit(kind)) => {
                 allowed == kind || Pattern::parse(allowed).is_ok_and(|it| it.matches(kind))
             }
@@ -166,6 +177,7 @@ fn example(kind: &str) -> &'static str {
         "state" => "gate.",
         "budget" => "sms",
         "emit" | "event" => "gate.opened",
+        "mqtt" => "zigbee2mqtt/#",
         _ => "porch",
     }
 }
@@ -245,6 +257,7 @@ impl fmt::Display for Need {
             Self::State(prefix) => write!(f, "state {prefix}"),
             Self::Budget(name) => write!(f, "budget {name}"),
             Self::Emit(kind) => write!(f, "emit {kind}"),
+            Self::Mqtt(topics) => write!(f, "mqtt {topics}"),
             Self::Event(pattern) => write!(f, "event {pattern}"),
         }
     }
@@ -275,6 +288,7 @@ mod tests {
             "state *",
             "budget sms",
             "emit gate.opened",
+            "mqtt zigbee2mqtt/+/set",
             "event gate.**",
         ] {
             let need = Need::parse(text, &["siren"]).unwrap_or_else(|e| panic!("{text}: {e:?}"));
@@ -302,6 +316,7 @@ mod tests {
             "file a/./b",
             "file **/**",
             "emit **bad**",
+            "mqtt a/#/b",
             "event a b",
         ] {
             assert!(Need::parse(text, &[]).is_err(), "{text}");

@@ -41,6 +41,7 @@ pub(super) const KINDS: &[&str] = &[
     "file.read",
     "command.run",
     "state.history",
+    "mqtt.request",
 ];
 
 /// The question in the words of `home.answer`: its kind, and what it is about.
@@ -54,7 +55,7 @@ pub(super) fn words(kind: &str, args: &Value) -> (String, String) {
             )
         }
         _ => {
-            let names = ["file", "path", "name", "key"];
+            let names = ["file", "path", "name", "key", "topic"];
             let found = names.iter().find_map(|name| args[*name].as_str());
             (kind.to_owned(), found.unwrap_or_default().to_owned())
         }

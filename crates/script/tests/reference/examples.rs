@@ -38,6 +38,9 @@ fn answers(kind: &str, args: &Value) -> Result<Value, ActionError> {
         "state.history" => json!([{"at": NOW.to_rfc3339(), "value": 71.5}]),
         "sheet.read" => json!({"rows": [["Door", "Guest"], ["front", "Ada"]]}),
         "file.read" => json!({"text": "front\nback\n"}),
+        "mqtt.request" => {
+            json!({"topic": "t", "text": "{}", "json": {"StatusSNS": {"ENERGY": {"Power": 12}}}})
+        }
         "command.run" => json!({"status": 0, "stdout": "sunny\n", "stderr": "", "json": null}),
         other => {
             return Err(ActionError::never(
@@ -164,7 +167,7 @@ impl Past for Before {
 /// What calls a handler.
 fn work(handler: &Handler, event: &Event) -> Work {
     match &handler.trigger {
-        Trigger::Event | Trigger::State(_) => Work::Handler(handler.number),
+        Trigger::Event | Trigger::State(_) | Trigger::Mqtt(_) => Work::Handler(handler.number),
         Trigger::Silence(silence) => Work::Silence(Told {
             handler: handler.number,
             subscription: handler.id.clone(),
