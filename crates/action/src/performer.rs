@@ -9,6 +9,7 @@
 use crate::command::{CommandConfig, Commands};
 use crate::http::Http;
 use crate::jail::Jail;
+use crate::net::Ports;
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::Sheets;
 use crate::task::Task;
@@ -63,6 +64,7 @@ pub struct Performer {
     sheets: Arc<Sheets>,
     jail: Arc<Jail>,
     commands: Commands,
+    ports: Ports,
 }
 
 impl Performer {
@@ -86,6 +88,7 @@ impl Performer {
             sheets: Arc::new(Sheets::new(Arc::clone(&jail))),
             jail,
             commands: Commands::new(config.commands),
+            ports: Ports::default(),
         })
     }
 
@@ -129,6 +132,7 @@ impl Performer {
         let key = key.to_owned();
         match task {
             Task::Http(request) => self.http.perform(*request, &key, deadline).await,
+            Task::Net(task) => task.perform(&self.ports, deadline).await,
             Task::Command(task) => self.commands.perform(task, &key, deadline).await,
             Task::Sheet(task) => {
                 let sheets = Arc::clone(&self.sheets);

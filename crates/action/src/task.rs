@@ -6,6 +6,7 @@ use crate::command::CommandTask;
 use crate::failure::config;
 use crate::http::Request;
 use crate::jail::FileTask;
+use crate::net::NetTask;
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::SheetTask;
 use porchlight_core::{ActionError, diagnostic::nearest};
@@ -17,6 +18,7 @@ pub(crate) enum Task {
     Sheet(SheetTask),
     File(FileTask),
     Command(CommandTask),
+    Net(Box<NetTask>),
 }
 
 /// Told things are journalled with what came back; asked things give it to the script.
@@ -37,6 +39,11 @@ const KINDS: &[&str] = &[
     "file.read",
     "command.start",
     "command.run",
+    "net.udp",
+    "net.tcp",
+    "net.wake",
+    "net.ask_udp",
+    "net.ask_tcp",
 ];
 
 impl Task {
@@ -56,6 +63,9 @@ impl Task {
                 FileTask::parse(kind, args, sources).map(Self::File)
             }
             "command.start" | "command.run" => CommandTask::parse(kind, args).map(Self::Command),
+            "net.udp" | "net.tcp" | "net.wake" | "net.ask_udp" | "net.ask_tcp" => {
+                NetTask::parse(kind, args, sources).map(|task| Self::Net(Box::new(task)))
+            }
             unknown => Err(unknown_kind(unknown)),
         }
     }

@@ -12,6 +12,10 @@ use std::time::Duration;
 /// `{"$blob": "<sha-256 hex>", "filename": "…", "content_type": "…", "size": 123}`.
 pub const BLOB: &str = "$blob";
 
+/// The member of `args` objects that stands for bytes which a script put together:
+/// `{"$bytes": "<base64>"}`.
+pub const BYTES: &str = "$bytes";
+
 /// What a script decided to have done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Action {

@@ -9,6 +9,7 @@ pub(crate) mod function;
 mod http;
 mod library;
 mod log;
+mod net;
 mod on_state;
 mod options;
 mod register;
@@ -28,7 +29,9 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext, Posit
 pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The native modules: the names before `::`.
-pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log", "time"];
+pub(crate) const MODULES: &[&str] = &[
+    "http", "sheet", "file", "command", "net", "state", "log", "time",
+];
 
 /// The functions whose last argument is a handler.
 pub(crate) const TRIGGERS: &[&str] = &[
@@ -47,6 +50,8 @@ pub(crate) const TRIGGERS: &[&str] = &[
 pub(crate) const SHARED: &[(&str, &str)] = &[
     ("every request", http::DOC),
     ("every told action", tell::DOC),
+    ("every datagram", net::UDP_DOC),
+    ("every connection", net::TCP_DOC),
     ("every trigger", options::DOC),
     ("every wait", waits::DOC),
 ];
@@ -70,6 +75,7 @@ pub(crate) fn register(engine: &mut Engine) {
         ("sheet", sheet::sheet()),
         ("file", sheet::file()),
         ("command", command::module()),
+        ("net", net::module()),
         ("state", state::module()),
         ("log", log::module()),
         ("time", time::module()),
