@@ -13,7 +13,9 @@ mod failure;
 mod fields;
 mod http;
 mod jail;
+mod mqtt;
 mod net;
+mod oauth;
 mod outbox;
 mod output;
 mod performer;
@@ -21,7 +23,14 @@ mod resolve;
 mod save;
 mod sheet;
 mod task;
+mod tls;
 
 pub use command::CommandConfig;
-pub use outbox::{Outbox, Perform, RetryPolicy, Settle, Submitted};
-pub use performer::{Blobs, Clock, Performer, PerformerConfig, Secrets, StartError};
+pub use http::ProxyConfig;
+pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, TokenUrl};
+pub use outbox::{
+    Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,
+    Submitted, Turn,
+};
+pub use performer::{Blobs, Clock, HttpConfig, Performer, PerformerConfig, Secrets, StartError};
+pub use tls::{Pin, TlsConfig};

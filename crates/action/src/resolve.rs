@@ -12,12 +12,14 @@ use crate::performer::{Blobs, Secrets};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use porchlight_core::action::{BLOB, BYTES};
+use porchlight_core::action::{BLOB, BYTES, LIMIT};
 use porchlight_core::{ActionError, Receipt};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 const SECRET: &str = "$secret";
 const JOIN: &str = "$join";
+const KEY: &str = "$key";
 const LITERAL: &str = "$literal";
 
 /// Secrets shorter than this stay in what a script gets back: taking every `7` out of an answer
@@ -50,17 +52,24 @@ enum Blob {
 
 /// What must not come out again: text and what stands there instead.
 #[derive(Default)]
-pub(crate) struct Hidden(Vec<(String, String)>);
+pub(crate) struct Hidden {
+    forms: Vec<(String, String)>,
+    /// The action's key, which stands where `$key` is, and is no secret.
+    key: String,
+}
 
 impl Sources {
-    /// Fills in `$secret` and `$join`.
-    pub(crate) fn resolve(&self, args: &Value) -> Result<Resolved, ActionError> {
-        let mut hidden = Hidden::default();
+    /// Fills in `$secret`, `$join` and `$key`; `key` is that of the action, empty for a question.
+    pub(crate) fn resolve(&self, args: &Value, key: &str) -> Result<Resolved, ActionError> {
+        let mut hidden = Hidden {
+            key: key.to_owned(),
+            ..Hidden::default()
+        };
         let Some(map) = args.as_object() else {
             return Err(config("the arguments of an action are a map"));
         };
         let mut filled = Map::with_capacity(map.len());
-        for (name, value) in map {
+        for (name, value) in map.iter().filter(|(name, _)| *name != LIMIT) {
             let blobs = if name == "json" {
                 Blob::AsText
             } else {
@@ -82,6 +91,7 @@ impl Sources {
                 .collect(),
             Value::Object(map) => match marker(map) {
                 Some((SECRET, name)) => self.secret(name, hidden).map(Value::String),
+                Some((KEY, form)) => key(form, hidden).map(Value::String),
                 Some((JOIN, pieces)) => self.join(pieces, hidden).map(Value::String),
                 Some((LITERAL, inner)) => Ok(inner.clone()),
                 _ if matches!(blobs, Blob::AsText) && is_blob(value) => {
@@ -165,6 +175,24 @@ pub(crate) fn is_blob(value: &Value) -> bool {
     value.get(BLOB).is_some() || value.get(BYTES).is_some()
 }
 
+/// The action's key as it is, or so many characters of its digest, which fit where only letters and
+/// digits do.
+fn key(form: &Value, hidden: &Hidden) -> Result<String, ActionError> {
+    if hidden.key.is_empty() {
+        return Err(config(
+            "what only asks has no key; `action_key()` belongs into something told",
+        ));
+    }
+    match form.as_u64() {
+        None => Ok(hidden.key.clone()),
+        Some(length) => {
+            let mut digest = hex::encode(Sha256::digest(&hidden.key));
+            digest.truncate(usize::try_from(length).unwrap_or(usize::MAX).max(8));
+            Ok(digest)
+        }
+    }
+}
+
 /// The one member of an object that is a reference.
 fn marker(map: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (key, value) = map.iter().next()?;
@@ -174,8 +202,8 @@ fn marker(map: &Map<String, Value>) -> Option<(&str, &Value)> {
 impl Hidden {
     /// Notes the Basic form of a password: it is base64, and servers that echo headers return it.
     pub(crate) fn add_basic(&mut self, user: &str, password: &str) {
-        if !self.0.is_empty() {
-            self.0.push((
+        if !self.forms.is_empty() {
+            self.forms.push((
                 BASE64.encode(format!("{user}:{password}")),
                 "[password]".to_owned(),
             ));
@@ -183,7 +211,7 @@ impl Hidden {
     }
 
     /// Notes a secret in the forms in which it may come back: plain, in a URL, in JSON.
-    fn add(&mut self, name: &str, text: &str) {
+    pub(crate) fn add(&mut self, name: &str, text: &str) {
         let shown = format!("[{name}]");
         let in_form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let in_json = Value::from(text).to_string();
@@ -201,17 +229,17 @@ impl Hidden {
             forms.extend(address.query().map(str::to_owned));
         }
         for form in forms {
-            if !form.is_empty() && !self.0.iter().any(|(known, _)| *known == form) {
-                self.0.push((form, shown.clone()));
+            if !form.is_empty() && !self.forms.iter().any(|(known, _)| *known == form) {
+                self.forms.push((form, shown.clone()));
             }
         }
         // The longest first: one secret may be the beginning of another.
-        self.0
+        self.forms
             .sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
     }
 
     fn clean(&self, text: &mut String, shortest: usize) {
-        for (form, shown) in &self.0 {
+        for (form, shown) in &self.forms {
             if form.len() >= shortest && text.contains(form.as_str()) {
                 *text = text.replace(form.as_str(), shown);
             }
@@ -245,7 +273,7 @@ impl Hidden {
         &self,
         result: Result<Receipt, ActionError>,
     ) -> Result<Receipt, ActionError> {
-        if self.0.is_empty() {
+        if self.forms.is_empty() {
             return result;
         }
         match result {

@@ -6,6 +6,7 @@ use crate::command::CommandTask;
 use crate::failure::config;
 use crate::http::Request;
 use crate::jail::FileTask;
+use crate::mqtt::MqttTask;
 use crate::net::NetTask;
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::SheetTask;
@@ -18,6 +19,7 @@ pub(crate) enum Task {
     Sheet(SheetTask),
     File(FileTask),
     Command(CommandTask),
+    Mqtt(Box<MqttTask>),
     Net(Box<NetTask>),
 }
 
@@ -39,6 +41,8 @@ const KINDS: &[&str] = &[
     "file.read",
     "command.start",
     "command.run",
+    "mqtt.publish",
+    "mqtt.request",
     "net.udp",
     "net.tcp",
     "net.wake",
@@ -65,6 +69,9 @@ impl Task {
             "command.start" | "command.run" => CommandTask::parse(kind, args).map(Self::Command),
             "net.udp" | "net.tcp" | "net.wake" | "net.ask_udp" | "net.ask_tcp" => {
                 NetTask::parse(kind, args, sources).map(|task| Self::Net(Box::new(task)))
+            }
+            "mqtt.publish" | "mqtt.request" => {
+                MqttTask::parse(kind, args, sources).map(|task| Self::Mqtt(Box::new(task)))
             }
             unknown => Err(unknown_kind(unknown)),
         }

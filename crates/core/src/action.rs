@@ -16,6 +16,10 @@ pub const BLOB: &str = "$blob";
 /// `{"$bytes": "<base64>"}`.
 pub const BYTES: &str = "$bytes";
 
+/// The member of `args` that names the limiter which the action shares with others
+/// (`[limit.NAME]`); it is the outbox's, and no kind of action sees it.
+pub const LIMIT: &str = "limit";
+
 /// What a script decided to have done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Action {
@@ -35,6 +39,13 @@ pub struct Action {
     pub expires: Timestamp,
     /// How many times it may be tried again after the first try.
     pub retries: u32,
+}
+
+impl Action {
+    /// The name of the limiter that it shares with others, if any.
+    pub fn limit(&self) -> Option<&str> {
+        self.args.get(LIMIT)?.as_str()
+    }
 }
 
 /// The row number of an action in the journal, counting from 1.

@@ -6,7 +6,7 @@
 
 use crate::Clock;
 use futures_util::future::BoxFuture;
-use porchlight_action::{Outbox, Performer, RetryPolicy, Submitted};
+use porchlight_action::{Limiters, Outbox, Performer, RetryPolicy, Submitted};
 use porchlight_core::{ActionId, OpenAction, Settlement};
 use porchlight_journal::{Journal, ReadError};
 use std::collections::{HashSet, VecDeque};
@@ -56,7 +56,12 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// An outbox whose outcomes go to the journal. Must be called inside a tokio runtime.
-    pub fn start(journal: &Journal, performer: &Arc<Performer>, clock: &Clock) -> Self {
+    pub fn start(
+        journal: &Journal,
+        performer: &Arc<Performer>,
+        limiters: Limiters,
+        clock: &Clock,
+    ) -> Self {
         let done = Arc::new(Mutex::new(Done::default()));
         let (settling_journal, remembered) = (journal.clone(), Arc::clone(&done));
         let settle = move |id, settlement: Settlement, failed: u32| -> BoxFuture<'static, ()> {
@@ -76,7 +81,10 @@ impl Outgoing {
             Arc::clone(performer),
             Arc::new(settle),
             Arc::clone(clock),
-            RetryPolicy::default(),
+            RetryPolicy {
+                limiters,
+                ..RetryPolicy::default()
+            },
         );
         Self {
             journal: journal.clone(),

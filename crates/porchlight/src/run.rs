@@ -20,7 +20,7 @@ use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
 use crate::versions::Versions;
 use crate::{Clock, Ending, output};
-use porchlight_action::{CommandConfig, Performer, PerformerConfig};
+use porchlight_action::{CommandConfig, HttpConfig, Limiters, Performer, PerformerConfig};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
 use porchlight_script::watch::{Batch, Watcher};
@@ -98,9 +98,11 @@ async fn serve_house(
     let missed = Arc::new(Missed::default());
 
     let performer = Arc::new(performer(home, &config, &journal, &clock)?);
-    let outgoing = Arc::new(Outgoing::start(&journal, &performer, &clock));
+    let limiters = config.limiters.limiters();
+    let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &clock);
+    let outgoing = Arc::new(outgoing);
     let state = State::from(reader.state().map_err(|error| error.to_string())?);
-    let asking = (performer, Remembered::new(journal.clone()));
+    let asking = (performer, limiters, Remembered::new(journal.clone()));
     let host = host(home, &config, state.clone(), asking, &clock);
 
     let tools = Tools {
@@ -237,6 +239,7 @@ fn performer(
     });
     let (secrets, journal) = (Arc::clone(config), journal.clone());
     Performer::new(PerformerConfig {
+        brokers: Vec::new(),
         files: home.files(),
         commands: commands.collect(),
         secrets: Arc::new(move |reference| secrets.secret(reference)),
@@ -245,6 +248,12 @@ fn performer(
             reader.blob(hash).map_err(std::io::Error::other)
         }),
         clock: Arc::clone(clock),
+        http: HttpConfig {
+            tls: config.tls.clone(),
+            oauth: config.oauth.clone(),
+            tokens: home.tokens(),
+            proxy: config.proxy.clone(),
+        },
     })
     .map_err(|error| error.to_string())
 }
@@ -253,7 +262,7 @@ fn host(
     home: &Home,
     config: &Config,
     state: State,
-    (performer, remembered): (Arc<Performer>, Remembered),
+    (performer, limiters, remembered): (Arc<Performer>, Limiters, Remembered),
     clock: &Clock,
 ) -> Host {
     let runtime = tokio::runtime::Handle::current();
@@ -261,9 +270,8 @@ fn host(
         if kind == Remembered::KIND {
             return remembered.answer(args);
         }
-        runtime
-            .block_on(performer.perform(kind, args, "", left))
-            .map(|receipt| receipt.detail)
+        let asked = limiters.ask(&performer, kind, args, left);
+        runtime.block_on(asked).map(|receipt| receipt.detail)
     };
     Host::new(HostConfig {
         scripts_dir: home.scripts(),

@@ -38,7 +38,7 @@ pub(crate) enum Use {
 
 /// The member that stands for the event of the run in the arguments of a wait.
 pub(crate) const EVENT: &str = "$event";
-const MARKS: &[&str] = &["$secret", "$join", "$blob", BYTES, EVENT];
+const MARKS: &[&str] = &["$secret", "$join", "$blob", "$key", BYTES, EVENT];
 
 /// What a secret becomes in a text: a mark that no sender can know, so that an action which
 /// carries it is refused and nobody outside can provoke that.

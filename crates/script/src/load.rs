@@ -4,15 +4,15 @@
 //! Everything that can be found at once is reported at once.
 
 use crate::check::{self, Functions};
+use crate::compile::compile;
 use crate::current::{self, Current, Loading};
 use crate::explain;
 use crate::host::HostConfig;
-use crate::script::{File, Inner, Script};
+use crate::script::{self, File, Inner, Script};
 use crate::{deadline, permissions, resolve, stdlib};
 use porchlight_core::{Diagnostic, Severity};
 use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, Scope};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -53,7 +53,14 @@ pub(crate) fn script(
         let wrong = Diagnostic::error_in(name, "the script is larger than 1 MiB");
         return Err(vec![wrong]);
     }
-    let ast = compile(engine, name, &source).map_err(|wrong| vec![*wrong])?;
+    let ast = match compile(engine, name, &source) {
+        Ok(ast) => ast,
+        Err(broken) => {
+            let mut found = broken.and_more(&loading, &functions());
+            sort(&mut found);
+            return Err(found);
+        }
+    };
     let deadline = deadline::start(config.limits.load_time, config, name);
     let current = Current::Loading(Box::new(std::mem::replace(
         &mut loading,
@@ -93,6 +100,14 @@ pub(crate) fn script(
     finish(loading, stopped, &ast, &functions())
 }
 
+/// Errors first, each kind in the order of the text.
+fn sort(found: &mut Vec<Diagnostic>) {
+    found.sort_by(|a, b| {
+        (b.severity, &a.path, a.line, a.column).cmp(&(a.severity, &b.path, b.line, b.column))
+    });
+    found.dedup();
+}
+
 fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
     Loading {
         config: config.clone(),
@@ -111,35 +126,6 @@ fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
     }
 }
 
-pub(crate) fn compile(engine: &Engine, path: &str, source: &str) -> Result<AST, Box<Diagnostic>> {
-    let mut ast = engine.compile(source).map_err(|wrong| {
-        let place = explain::place(path, wrong.position());
-        let message = wrong.err_type().to_string();
-        let help = match wrong.err_type() {
-            rhai::ParseErrorType::VariableUndefined(name) => suggest(source, name),
-            rhai::ParseErrorType::ModuleUndefined(name) => format!(
-                "there is no module `{name}`; a library needs `import \"lib/{name}\" as {name};`"
-            ),
-            _ => String::new(),
-        };
-        let wrong = Diagnostic::error(path, source, place.line, place.column, message);
-        Box::new(wrong.with_help(help))
-    })?;
-    ast.set_source(path);
-    Ok(ast)
-}
-
-/// The word of the file that is nearest to an unknown variable.
-fn suggest(source: &str, name: &str) -> String {
-    let words = source.split(|c: char| !c.is_alphanumeric() && c != '_');
-    let words: HashSet<&str> = words.filter(|word| *word != name).collect();
-    let mut words: Vec<&str> = words.into_iter().collect();
-    words.sort_unstable();
-    porchlight_core::diagnostic::nearest(name, words)
-        .map(|near| format!("did you mean `{near}`?"))
-        .unwrap_or_default()
-}
-
 /// Runs the top level of the script and keeps the engine's state at its end.
 fn evaluate(engine: &Engine, ast: &AST, name: &str) -> Fallible<()> {
     let mut global = engine.new_global_runtime_state();
@@ -153,12 +139,13 @@ fn evaluate(engine: &Engine, ast: &AST, name: &str) -> Fallible<()> {
 
 /// Loads a library; called by the resolver.
 pub(crate) fn library(engine: &Engine, key: &str, text: &str) -> Fallible<rhai::Shared<Module>> {
-    let ast = match compile(engine, key, text) {
+    let ast = match crate::compile::library(engine, key, text) {
         Ok(ast) => ast,
-        Err(wrong) => {
-            let message = format!("{key}:{}: {}", wrong.line, wrong.message);
-            current::loading(|loading| loading.diagnostics.push(*wrong));
-            return Err(message.into());
+        Err(broken) => {
+            let first = broken.mistakes.first();
+            let message = first.map(|first| format!("{key}:{}: {}", first.line, first.message));
+            current::loading(|loading| loading.diagnostics.extend(broken.mistakes));
+            return Err(message.unwrap_or_default().into());
         }
     };
     let mut global = engine.new_global_runtime_state();
@@ -227,14 +214,7 @@ fn finish(
         let found = check::files(&loading, functions, &asts);
         loading.diagnostics.extend(found);
         for (path, ast) in &asts {
-            let found = undeclared(&loading, path, ast);
-            // A trigger has noted it already, without the place of what it was given.
-            let again = |known: &Diagnostic| {
-                let mut found = found.iter();
-                found.any(|one| (&one.path, &one.message) == (&known.path, &known.message))
-            };
-            loading.diagnostics.retain(|known| !again(known));
-            loading.diagnostics.extend(found);
+            permissions::undeclared(&mut loading, path, ast);
         }
     }
     let known = stopped.as_ref().is_some_and(|stopped| {
@@ -251,10 +231,7 @@ fn finish(
             .diagnostics
             .push(nothing.with_help(help).as_warning());
     }
-    loading.diagnostics.sort_by(|a, b| {
-        (b.severity, &a.path, a.line, a.column).cmp(&(a.severity, &b.path, b.line, b.column))
-    });
-    loading.diagnostics.dedup();
+    sort(&mut loading.diagnostics);
     if has_errors(&loading.diagnostics) {
         return Err(loading.diagnostics);
     }
@@ -293,7 +270,7 @@ fn finish(
     let imports = libraries.iter().map(|(path, _)| path.clone()).collect();
     let sources: Vec<_> = own.into_iter().chain(libraries).collect();
     Ok(Script::new(Inner {
-        hash: hash(&sources),
+        hash: script::hash(&sources),
         description: description(sources.first().map_or("", |(_, text)| text)),
         name,
         handlers,
@@ -308,39 +285,8 @@ fn finish(
     }))
 }
 
-/// What a file reaches by its own text and may not. A run would be refused anyway; a caret is kinder.
-fn undeclared(loading: &Loading, path: &str, ast: &AST) -> Vec<Diagnostic> {
-    let Some(rights) = &loading.rights else {
-        return Vec::new();
-    };
-    let targets = &loading.config.targets;
-    let mut found = Vec::new();
-    for seen in permissions::seen(ast, &permissions::kinds(targets)) {
-        let Some(need) = seen.need else { continue };
-        if rights.check(&need, targets).is_err() {
-            let place = explain::place(path, seen.at);
-            let message = permissions::may_not(&need);
-            let wrong = explain::diagnostic(&loading.sources, &place, message);
-            found.push(wrong.with_help(rights.advice(&need)));
-        }
-    }
-    found
-}
-
 fn has_errors(found: &[Diagnostic]) -> bool {
     found.iter().any(|one| one.severity == Severity::Error)
-}
-
-/// SHA-256 over names and texts, each with its length before it.
-fn hash(sources: &[(String, String)]) -> String {
-    let mut digest = Sha256::new();
-    for (path, text) in sources {
-        for part in [path, text] {
-            digest.update((part.len() as u64).to_le_bytes());
-            digest.update(part.as_bytes());
-        }
-    }
-    hex::encode(digest.finalize())
 }
 
 /// The leading `//!` comment, without its marks.

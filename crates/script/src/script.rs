@@ -10,6 +10,7 @@ use crate::state::StateChange;
 use porchlight_core::{Diagnostic, Event, Pattern, Place};
 use rhai::{AST, FnPtr, GlobalRuntimeState};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,4 +182,16 @@ impl std::fmt::Debug for Script {
             .field("handlers", &self.handlers.len())
             .finish_non_exhaustive()
     }
+}
+
+/// SHA-256 over names and texts, each with its length before it.
+pub(crate) fn hash(sources: &[(String, String)]) -> String {
+    let mut digest = Sha256::new();
+    for (path, text) in sources {
+        for part in [path, text] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part.as_bytes());
+        }
+    }
+    hex::encode(digest.finalize())
 }

@@ -1,20 +1,23 @@
 //! The answer: read under a cap, judged by the script's expectations and by its status.
 
+use super::download::{self, Saved};
 use super::expect::Seen;
-use super::failed;
 use super::request::Request;
+use super::{auth, failed, retry_after};
+use crate::jail::Jail;
 use crate::task::Mood;
 use porchlight_core::{ActionError, Receipt, Timestamp};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A receipt is kept in the journal: the beginning of an answer is enough there. Who asked gets all.
 const MOST_IN_RECEIPT: usize = 16 << 10;
 
-/// Whoever asks for a longer pause is not believed.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+/// A longer JSON stays text: a value of two bytes takes up thirty when it is read.
+const MOST_JSON: usize = 8 << 20;
 
 /// What came back.
 pub(super) struct Answer {
@@ -24,16 +27,35 @@ pub(super) struct Answer {
     json: Option<Value>,
     /// The body was longer than the cap.
     cut: bool,
+    saved: Option<Saved>,
     took: Duration,
 }
 
 impl Answer {
-    /// Reads the body up to the cap. The caller holds the time limit.
+    /// Reads the body up to the cap, or saves it where it is wanted and as expected. The caller holds
+    /// the time limit.
     pub(super) async fn read(
         mut response: Response,
         request: &Request,
+        jail: &Arc<Jail>,
         started: Instant,
     ) -> Result<Self, ActionError> {
+        let status = response.status();
+        if let Some(path) = &request.save
+            && request.expects(status, response.headers())
+        {
+            let headers = std::mem::take(response.headers_mut());
+            let saved = download::save(response, jail, path, request.max_save).await?;
+            return Ok(Self {
+                status,
+                headers,
+                text: String::new(),
+                json: None,
+                cut: false,
+                saved: Some(saved),
+                took: started.elapsed(),
+            });
+        }
         let mut body = Vec::new();
         let mut cut = false;
         while let Some(chunk) = response.chunk().await.map_err(failed::sending)? {
@@ -44,18 +66,19 @@ impl Answer {
                 break;
             }
         }
-        let json = if cut {
+        let json = if cut || body.len() > MOST_JSON {
             None
         } else {
             serde_json::from_slice(&body).ok()
         };
         Ok(Self {
-            status: response.status(),
+            status,
             headers: std::mem::take(response.headers_mut()),
             text: String::from_utf8(body)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
             json,
             cut,
+            saved: None,
             took: started.elapsed(),
         })
     }
@@ -75,7 +98,7 @@ impl Answer {
         let mut error = match unmet {
             None if !body_missed => {
                 return Ok(Receipt {
-                    summary: self.status.to_string(),
+                    summary: self.summary(),
                     detail: self.detail(request.mood, true),
                 });
             }
@@ -92,9 +115,24 @@ impl Answer {
         Err(error)
     }
 
+    fn summary(&self) -> String {
+        match &self.saved {
+            None => self.status.to_string(),
+            Some(saved) => format!(
+                "{}, {} saved, {} bytes",
+                self.status, saved.path, saved.size
+            ),
+        }
+    }
+
     fn failure(&self, unmet: &str, now: Timestamp) -> ActionError {
         let answer = format!("the answer was {}", self.status);
         match self.status.as_u16() {
+            400 | 403 if auth::blames_the_clock(&self.text) => {
+                let help = "the server says that this computer's clock is wrong";
+                ActionError::later("auth", format!("{answer}: {help}"))
+            }
+            403 if retry_after::limited(&self.headers) => self.again("limit", answer, now),
             401 | 403 | 407 => ActionError::never("auth", answer),
             429 => self.again("limit", answer, now),
             408 | 425 => self.again("timeout", answer, now),
@@ -111,7 +149,7 @@ impl Answer {
     }
 
     fn again(&self, kind: &str, message: String, now: Timestamp) -> ActionError {
-        match retry_after(&self.headers, now) {
+        match retry_after::asked(&self.headers, self.json.as_ref(), now) {
             Some(pause) => ActionError::after(kind, message, pause),
             None => ActionError::later(kind, message),
         }
@@ -125,14 +163,20 @@ impl Answer {
         } else {
             (self.text.as_str(), self.json.as_ref())
         };
-        json!({
+        let mut detail = json!({
             "ok": ok,
             "status": self.status.as_u16(),
             "headers": header_map(&self.headers),
             "text": text,
             "json": json,
             "ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
-        })
+        });
+        if let Some(saved) = &self.saved {
+            detail["path"] = saved.path.as_str().into();
+            detail["size"] = saved.size.into();
+            detail["sha256"] = saved.sha256.as_str().into();
+        }
+        detail
     }
 }
 
@@ -148,43 +192,4 @@ fn header_map(headers: &HeaderMap) -> Value {
         map.insert(name.as_str().to_owned(), Value::from(values.join(", ")));
     }
     Value::Object(map)
-}
-
-/// `Retry-After` in seconds or as a date; at most a day, at least nothing.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match text.parse::<f64>() {
-        // Discord sends fractions of a second.
-        Ok(seconds) => Duration::try_from_secs_f64(seconds.clamp(0.0, 1e9)).ok()?,
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(text).ok()?;
-            Timestamp(date.timestamp().as_millisecond()).since(now)
-        }
-    };
-    Some(pause.min(LONGEST_RETRY_AFTER))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use reqwest::header::HeaderValue;
-
-    #[test]
-    fn retry_after_is_understood_as_seconds_and_as_a_date_and_capped() {
-        let now = Timestamp::parse_rfc3339("2026-11-22T12:00:00Z").unwrap();
-        let read = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
-            retry_after(&headers, now).map(|pause| pause.as_millis())
-        };
-        assert_eq!(read("120"), Some(120_000));
-        assert_eq!(read("0.5"), Some(500));
-        assert_eq!(read("Sun, 22 Nov 2026 12:01:30 GMT"), Some(90_000));
-        assert_eq!(read("Sun, 22 Nov 2026 11:00:00 GMT"), Some(0));
-        assert_eq!(read("99999999999999999999"), Some(86_400_000));
-        assert_eq!(read("-5"), Some(0));
-        for nonsense in ["soon", "", "NaN"] {
-            assert_eq!(read(nonsense), None, "{nonsense}");
-        }
-    }
 }

@@ -77,6 +77,15 @@ impl Body {
         Self::Bytes(bytes.into(), Some(HeaderValue::from_static(content_type)))
     }
 
+    /// The bytes that will be sent, unless they are made on the way.
+    pub(super) fn known(&self) -> Option<&[u8]> {
+        match self {
+            Self::None => Some(&[]),
+            Self::Bytes(bytes, _) => Some(bytes),
+            Self::Multipart(_) => None,
+        }
+    }
+
     pub(super) fn put_into(&self, builder: RequestBuilder) -> RequestBuilder {
         match self {
             Self::None => builder,

@@ -1,18 +1,17 @@
 //! The arguments of a request, read and checked before anything is sent.
 
+use super::auth::Auth;
 use super::body::Body;
-use super::expect::Expectation;
-use super::header;
+use super::expect::{Expectation, Seen};
 use super::hosts::Hosts;
+use super::{download, header};
 use crate::failure::config;
 use crate::fields::Fields;
 use crate::resolve::{Hidden, Sources};
 use crate::task::Mood;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use porchlight_core::ActionError;
-use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
@@ -27,6 +26,12 @@ const MAX_BODY: u64 = 1 << 20;
 /// Not even a script may ask for more: it is held in memory, on a small computer.
 const LARGEST_MAX_BODY: u64 = 64 << 20;
 
+/// How much of an answer is saved when the script says nothing: a clip of a minute.
+const MAX_SAVE: u64 = 64 << 20;
+
+/// More than this is no clip and no picture, and an SD card is soon full.
+const LARGEST_MAX_SAVE: u64 = 4 << 30;
+
 const KNOWN: &[&str] = &[
     "method",
     "url",
@@ -37,9 +42,11 @@ const KNOWN: &[&str] = &[
     "body",
     "multipart",
     "auth",
+    "tls",
     "timeout_ms",
     "expect",
     "max_body",
+    "save",
     "idempotency_header",
     "hosts",
 ];
@@ -49,10 +56,16 @@ pub(crate) struct Request {
     pub(super) mood: Mood,
     pub(super) method: Method,
     pub(super) url: Url,
+    pub(super) auth: Auth,
+    /// The `[tls.NAME]` to use.
+    pub(super) tls: Option<String>,
     pub(super) body: Body,
     pub(super) timeout: Duration,
     pub(super) expect: Vec<Expectation>,
     pub(super) max_body: usize,
+    /// The file that the answer goes to.
+    pub(super) save: Option<String>,
+    pub(super) max_save: u64,
     /// Where redirects may lead, when that is not everywhere.
     pub(super) hosts: Option<Hosts>,
     headers: HeaderMap,
@@ -76,27 +89,37 @@ impl Request {
             url.query_pairs_mut().extend_pairs(query);
         }
         let mut headers = HeaderMap::new();
-        if let Some(value) = authorization(&fields, hidden)? {
-            headers.insert(AUTHORIZATION, value);
-        }
-        // After `auth`, so that a header written out wins.
-        let mut own = HeaderMap::new();
         for (name, value) in fields.pairs("headers")? {
             let (name, value) = header(&name, &value)?;
-            own.append(name, value);
+            headers.append(name, value);
         }
-        for name in own.keys() {
-            headers.remove(name);
+        let tls = fields.text("tls")?.map(str::to_owned);
+        if tls.is_some() && url.scheme() != "https" {
+            return Err(config("`tls` is for addresses that begin with https://"));
         }
-        headers.extend(own);
+        let mut auth = Auth::parse(&fields, hidden)?;
+        // A header written out wins.
+        if headers.contains_key(AUTHORIZATION) {
+            auth = Auth::None;
+        }
         let expect = match fields.list("expect")? {
             Some(lines) => Expectation::parse_all(lines)?,
             None => Expectation::default_list(),
         };
-        let max_body = fields.whole("max_body")?.unwrap_or(MAX_BODY);
-        if max_body > LARGEST_MAX_BODY {
-            return Err(fields.wrong("max_body", "at most 64 MiB"));
+        let save = fields.text("save")?.map(str::to_owned);
+        if save.is_some() {
+            download::check(expect.iter().any(Expectation::needs_body))?;
         }
+        let cap = fields.whole("max_body")?;
+        let (largest, words) = match &save {
+            None => (LARGEST_MAX_BODY, "at most 64 MiB"),
+            Some(_) => (LARGEST_MAX_SAVE, "at most 4 GiB"),
+        };
+        if cap.is_some_and(|cap| cap > largest) {
+            return Err(fields.wrong("max_body", words));
+        }
+        // An answer that is not to be saved is read like any other.
+        let max_body = cap.unwrap_or(MAX_BODY).min(LARGEST_MAX_BODY);
         let timeout = fields.whole("timeout_ms")?.map(Duration::from_millis);
         Ok(Self {
             mood,
@@ -105,11 +128,26 @@ impl Request {
             body: Body::parse(&fields, sources)?,
             method,
             url,
+            auth,
+            tls,
             headers,
             timeout: timeout.unwrap_or(TIMEOUT),
             expect,
             max_body: usize::try_from(max_body).unwrap_or(usize::MAX),
+            max_save: cap.unwrap_or(MAX_SAVE),
+            save,
         })
+    }
+
+    /// Whether an answer is as expected, by what stands before its body.
+    pub(super) fn expects(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let seen = Seen {
+            status: status.as_u16(),
+            headers,
+            text: "",
+            json: None,
+        };
+        self.expect.iter().all(|line| line.holds(&seen))
     }
 
     /// The headers to send, with the action's key unless the script chose its own.
@@ -165,29 +203,6 @@ fn address(text: &str) -> Result<Url, ActionError> {
         return Err(config("`url` must begin with http:// or https://"));
     }
     Ok(url)
-}
-
-fn authorization(fields: &Fields, hidden: &mut Hidden) -> Result<Option<HeaderValue>, ActionError> {
-    let Some(auth) = fields.get("auth") else {
-        return Ok(None);
-    };
-    let auth = Fields::new("auth", auth, &["basic", "bearer"])?;
-    let value = match (auth.get("basic"), auth.text("bearer")?) {
-        (Some(basic), None) => {
-            let basic = Fields::new("auth.basic", basic, &["user", "password"])?;
-            let user = basic.required_text("user")?;
-            let password = basic.text("password")?.unwrap_or_default();
-            if user.contains(':') {
-                return Err(config("auth.basic: `user` must not contain a colon"));
-            }
-            hidden.add_basic(user, password);
-            format!("Basic {}", BASE64.encode(format!("{user}:{password}")))
-        }
-        (None, Some(token)) => format!("Bearer {token}"),
-        _ => return Err(config("auth: needs either `basic` or `bearer`")),
-    };
-    let (_, value) = header(AUTHORIZATION.as_str(), &value)?;
-    Ok(Some(value))
 }
 
 fn key_header(

@@ -1,12 +1,15 @@
 //! One lane at work: takes its actions in order and sees each through to its end.
 
+use super::breaker::{Told, Word};
+use super::limiter::{Slot, Turn};
 use super::policy::LONGEST_PAUSE;
 use super::{Shared, State};
 use futures_util::FutureExt as _;
-use porchlight_core::{ActionError, OpenAction, Receipt, Settlement};
+use porchlight_core::{Action, ActionError, OpenAction, Receipt, Retry, Settlement};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 
 /// Whether the lane goes on.
 #[derive(PartialEq)]
@@ -79,80 +82,166 @@ async fn see_through(shared: &Arc<Shared>, name: &str, open: OpenAction) -> Next
         not_before,
     } = open;
     let action = Arc::new(action);
-    let mut pause = not_before.since((shared.clock)());
+    let mut pause = not_before.since((shared.clock)()).min(LONGEST_PAUSE);
+    let breaker = &shared.policy.breaker;
+    shared
+        .lock()
+        .breakers
+        .resume(name, attempts, pause, breaker);
     let mut last: Option<ActionError> = None;
     let settle = |settlement, attempts| settle(shared, id, settlement, attempts);
     loop {
-        if wait(shared, pause).await == Next::Stop {
-            return Next::Stop;
+        // A lane may have been opened by the action before.
+        pause = pause.max(shared.lock().breakers.rest(name));
+        if !pause.is_zero() && (shared.clock)().after(pause) >= action.expires {
+            let error = expired(last, attempts, shared.lock().breakers.failures(name));
+            settle(Settlement::Dead { error }, attempts).await;
+            return Next::GoOn;
         }
-        let Some(_permit) = permit(shared).await else {
+        let Some(place) = place(shared, name, &action, pause).await else {
             return Next::Stop;
         };
         if (shared.clock)() >= action.expires {
-            let error = expired(last, attempts);
+            let error = expired(last, attempts, 0);
             settle(Settlement::Dead { error }, attempts).await;
             return Next::GoOn;
         }
         if !begin(shared, name) {
             return Next::Stop;
         }
+        let place = place.begin();
         let work = (shared.perform)(Arc::clone(&action), shared.policy.attempt);
         let error = match caught(work).await {
             Ok(receipt) => {
+                well(shared, name);
                 settle(Settlement::Done(receipt), attempts).await;
                 return Next::GoOn;
             }
             Err(error) => error,
         };
-        attempts = attempts.saturating_add(1);
+        let told = failed(shared, name, &action, &error);
+        attempts = attempts.saturating_add(u32::from(!told.free));
         tracing::debug!(action = id, kind = action.kind, error = %error, attempts, "try failed");
-        let wanted = shared.policy.pause(&error, attempts);
-        let Some(next) = wanted.filter(|_| attempts <= action.retries) else {
+        let wanted = shared.policy.pause(&error, attempts.max(1));
+        let Some(wanted) = wanted.filter(|_| attempts <= action.retries) else {
             settle(Settlement::Dead { error }, attempts).await;
             return Next::GoOn;
         };
+        let next = wanted.max(told.rest);
         let at = (shared.clock)().after(next);
         if at >= action.expires {
-            let error = expired(Some(error), attempts);
+            let error = expired(Some(error), attempts, told.failures);
             settle(Settlement::Dead { error }, attempts).await;
             return Next::GoOn;
         }
-        let again = Settlement::RetryAt {
-            at,
-            error: error.clone(),
-        };
-        settle(again, attempts).await;
+        let mut shown = error.clone();
+        if !told.rest.is_zero() {
+            let failures = told.failures;
+            shown.message += &format!("; left alone after {failures} failures in a row");
+        }
+        settle(Settlement::RetryAt { at, error: shown }, attempts).await;
         end(shared, name);
+        drop(place);
         last = Some(error);
         pause = next;
     }
 }
 
-/// Sleeps by the monotonic clock: setting the wall clock neither skips nor stretches a pause.
-async fn wait(shared: &Shared, pause: Duration) -> Next {
-    let mut stopping = shared.stopping.subscribe();
-    if pause.is_zero() {
-        return if *stopping.borrow() {
-            Next::Stop
-        } else {
-            Next::GoOn
-        };
-    }
-    tokio::select! {
-        () = tokio::time::sleep(pause.min(LONGEST_PAUSE)) => Next::GoOn,
-        _ = stopping.wait_for(|stop| *stop) => Next::Stop,
+/// A place among those under way: of the limiter that the action names, and of the outbox.
+struct Place<'a> {
+    turn: Option<Turn>,
+    permit: SemaphorePermit<'a>,
+}
+
+/// Kept until the outcome is stored: so never more than this many are done and not yet recorded.
+struct Begun<'a> {
+    _slot: Option<Slot>,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl<'a> Place<'a> {
+    fn begin(self) -> Begun<'a> {
+        Begun {
+            _slot: self.turn.map(Turn::begin),
+            _permit: self.permit,
+        }
     }
 }
 
-/// A place among those in flight; `None` when the outbox stops first.
-async fn permit(shared: &Shared) -> Option<tokio::sync::SemaphorePermit<'_>> {
+/// Waits out the pause and then for a place; `None` when the outbox stops first.
+///
+/// The limiter comes first: who waits for it must not hold a place that other lanes could use.
+async fn place<'a>(
+    shared: &'a Shared,
+    name: &str,
+    action: &Action,
+    pause: Duration,
+) -> Option<Place<'a>> {
     let mut stopping = shared.stopping.subscribe();
+    let place = async {
+        // By the monotonic clock: setting the wall clock neither skips nor stretches a pause.
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let turn = turn(shared, action).await;
+        let troubled = shared.lock().breakers.failures(name) > 0;
+        let permits = if troubled {
+            &shared.troubled
+        } else {
+            &shared.permits
+        };
+        let permit = permits.acquire().await.ok()?;
+        Some(Place { turn, permit })
+    };
     tokio::select! {
         biased;
         _ = stopping.wait_for(|stop| *stop) => None,
-        permit = shared.permits.acquire() => permit.ok(),
+        place = place => place,
     }
+}
+
+/// The turn at the limiter that the action names; none as well when the action expires before.
+async fn turn(shared: &Shared, action: &Action) -> Option<Turn> {
+    let turn = shared.policy.limiters.turn(action.limit()?);
+    tokio::pin!(turn);
+    loop {
+        let left = action.expires.since((shared.clock)());
+        if left.is_zero() {
+            return None;
+        }
+        // In slices, because the wall clock may be set meanwhile.
+        let slice = left.min(Duration::from_secs(60));
+        if let Ok(turn) = tokio::time::timeout(slice, &mut turn).await {
+            return turn;
+        }
+    }
+}
+
+/// The target answered.
+fn well(shared: &Shared, name: &str) {
+    if let Some(failures) = shared.lock().breakers.well(name) {
+        tracing::info!(lane = name, failures, "a target answers again");
+    }
+}
+
+/// A try failed: what that says about the target, and about the limiter that it shares.
+fn failed(shared: &Shared, name: &str, action: &Action, error: &ActionError) -> Told {
+    if let (Some(limiter), Retry::AfterMs(pause)) = (action.limit(), error.retry) {
+        let pause = Duration::from_millis(pause).min(LONGEST_PAUSE);
+        shared.policy.limiters.close(limiter, pause);
+    }
+    let breaker = &shared.policy.breaker;
+    let told = shared
+        .lock()
+        .breakers
+        .failed(name, Word::of(error), breaker);
+    if told.opened {
+        tracing::warn!(
+            lane = name, failures = told.failures, error = %error,
+            "a target does not answer; it is left alone and tried once in a while, at least every minute"
+        );
+    }
+    told
 }
 
 /// Marks the current action as in flight, unless the outbox has stopped. Under the lock, so that
@@ -201,14 +290,19 @@ async fn settle(shared: &Shared, id: u64, settlement: Settlement, attempts: u32)
     }
 }
 
-fn expired(last: Option<ActionError>, attempts: u32) -> ActionError {
-    match last {
-        None => ActionError::never("expired", "too late to do it"),
-        Some(last) => {
-            let message = format!("too late after {attempts} failed tries; the last: {last}");
-            let mut error = ActionError::never("expired", message);
-            error.detail = last.detail;
-            error
-        }
-    }
+/// Too late. `failures` are those of the lane, when it is left alone.
+fn expired(last: Option<ActionError>, attempts: u32, failures: u32) -> ActionError {
+    let Some(last) = last else {
+        let message = match failures {
+            0 => "too late to do it".to_owned(),
+            count => format!(
+                "too late to do it: the target is left alone after {count} failures in a row"
+            ),
+        };
+        return ActionError::never("expired", message);
+    };
+    let message = format!("too late after {attempts} failed tries; the last: {last}");
+    let mut error = ActionError::never("expired", message);
+    error.detail = last.detail;
+    error
 }

@@ -6,14 +6,20 @@
 //!
 //! A lane exists only while it has something to do. An action that waits for its next try holds its
 //! lane, because order inside a lane is a promise; it ends done, dead or too late, and its lane goes
-//! on. Other lanes never notice.
+//! on. Other lanes never notice: places among those under way are given in the order of asking, a
+//! lane asks for one at a time, and lanes that have just failed share a small part of the places.
 
+mod breaker;
 mod lane;
+mod limiter;
 mod policy;
 
+pub use breaker::{BreakerPolicy, OpenLane};
+pub use limiter::{Allowance, Limiters, Slot, Turn};
 pub use policy::RetryPolicy;
 
 use crate::performer::{Clock, Performer};
+use breaker::Breakers;
 use futures_util::future::BoxFuture;
 use porchlight_core::{Action, ActionError, ActionId, OpenAction, Receipt, Settlement};
 use std::collections::{BTreeMap, HashMap};
@@ -55,6 +61,8 @@ struct Shared {
     clock: Clock,
     policy: RetryPolicy,
     permits: Semaphore,
+    /// For lanes that have just failed: however many targets hang, the others have places left.
+    troubled: Semaphore,
     stopping: watch::Sender<bool>,
     /// Told whenever something ends or a lane goes.
     changed: Notify,
@@ -66,6 +74,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     lanes: HashMap<String, Lane>,
+    breakers: Breakers,
     /// All that is queued or current, in all lanes.
     held: usize,
     /// The lowest id refused because the whole outbox was full.
@@ -111,6 +120,7 @@ impl Outbox {
         Self {
             shared: Arc::new(Shared {
                 permits: Semaphore::new(policy.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
+                troubled: Semaphore::new((policy.in_flight / 4).clamp(1, Semaphore::MAX_PERMITS)),
                 perform,
                 settle,
                 clock,
@@ -166,6 +176,11 @@ impl Outbox {
     /// How many actions are held, waiting or in flight.
     pub fn held(&self) -> usize {
         self.shared.lock().held
+    }
+
+    /// The lanes that are left alone because their target does not answer, by name.
+    pub fn open_lanes(&self) -> Vec<OpenLane> {
+        self.shared.lock().breakers.open()
     }
 
     /// Starts nothing more, and waits for those in flight and their settlements, at most

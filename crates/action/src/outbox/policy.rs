@@ -1,5 +1,7 @@
 //! How long to wait between tries, and how much to hold at once.
 
+use super::breaker::BreakerPolicy;
+use super::limiter::Limiters;
 use porchlight_core::{ActionError, Retry};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,9 @@ use std::time::Duration;
 /// Longest pause that a target may ask for. Also the longest that an action's `not_before` is
 /// believed: a Pi has no clock of its own and may once have thought that it was next year.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(86_400);
+
+/// The shortest pause that a target may ask for: `Retry-After: 0` must not spend all tries at once.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Bounds and pauses of the outbox.
 #[derive(Clone)]
@@ -30,10 +35,14 @@ pub struct RetryPolicy {
     pub lane_queue: usize,
     /// How many actions all lanes together hold; so there are never more lanes than this.
     pub queue: usize,
+    /// When a lane is left alone.
+    pub breaker: BreakerPolicy,
+    /// What lanes share, by name.
+    pub limiters: Limiters,
 }
 
 impl Default for RetryPolicy {
-    /// 1 s, 2 s, 4 s … 5 minutes; 16 at once; 256 in a lane and 4,096 in all (a few MB).
+    /// 1 s, 2 s, 4 s … 5 minutes; 32 at once; 256 in a lane and 4,096 in all (a few MB).
     fn default() -> Self {
         Self {
             base: Duration::from_secs(1),
@@ -42,9 +51,11 @@ impl Default for RetryPolicy {
             jitter: 0.5,
             random: Arc::new(random),
             attempt: Duration::from_secs(120),
-            in_flight: 16,
+            in_flight: 32,
             lane_queue: 256,
             queue: 4096,
+            breaker: BreakerPolicy::default(),
+            limiters: Limiters::default(),
         }
     }
 }
@@ -54,7 +65,9 @@ impl RetryPolicy {
     pub(super) fn pause(&self, error: &ActionError, failed: u32) -> Option<Duration> {
         match error.retry {
             Retry::Never => None,
-            Retry::AfterMs(pause) => Some(Duration::from_millis(pause).min(LONGEST_PAUSE)),
+            Retry::AfterMs(pause) => {
+                Some(Duration::from_millis(pause).clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
+            }
             Retry::Later => {
                 let growth = self.factor.saturating_pow(failed.saturating_sub(1));
                 let whole = self.base.saturating_mul(growth).min(self.max);

@@ -8,7 +8,10 @@ mod advice;
 mod agreement;
 pub mod guards;
 mod home_place;
+mod http;
 mod limits;
+mod limits_out;
+mod oauth;
 mod reader;
 mod rules;
 mod schemes;
@@ -16,11 +19,14 @@ pub mod scripts;
 mod secret;
 mod server;
 pub mod targets;
+mod tls;
 pub mod unasked;
 mod values;
 mod webhooks;
 
 use crate::dispatch::system_clock;
+use limits_out::LimitersOut;
+use porchlight_action::{OauthConfig, ProxyConfig, TlsConfig};
 use porchlight_core::{Diagnostic, Secret, Severity};
 use porchlight_script::schedule::HomePlace;
 use porchlight_source::Webhook;
@@ -31,6 +37,7 @@ use secret::SecretSource;
 pub use server::{Address, DEFAULT_LISTEN, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
 use values::to_json;
@@ -50,6 +57,14 @@ pub struct Config {
     pub webhooks: Vec<Webhook>,
     /// `[light.NAME]`, `[message.NAME]` and their secrets.
     pub targets: Targets,
+    /// `[tls.NAME]`.
+    pub tls: HashMap<String, TlsConfig>,
+    /// `[oauth.NAME]`.
+    pub oauth: HashMap<String, Arc<OauthConfig>>,
+    /// `[http]`.
+    pub proxy: Option<ProxyConfig>,
+    /// `[limit.NAME]`.
+    pub limiters: LimitersOut,
     /// `[command.NAME]`.
     pub commands: HashMap<String, Command>,
     /// `[settings.SCRIPT]`, as JSON.
@@ -130,7 +145,10 @@ impl Config {
     /// The tables that scripts know by name only.
     pub fn named(&self) -> BTreeMap<String, BTreeSet<String>> {
         let commands = self.commands.keys().cloned().collect();
-        BTreeMap::from([("command".to_owned(), commands)])
+        BTreeMap::from([
+            ("command".to_owned(), commands),
+            (limits_out::KIND.to_owned(), self.limiters.names()),
+        ])
     }
 
     fn read(
@@ -153,16 +171,23 @@ impl Config {
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
         let targets = Targets::read(&root, &secrets);
+        let tls = tls::read(&root, home, now);
+        let oauth = oauth::read(&root, &secrets, &tls);
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
             rules.rules.park_after = count;
         }
+        let limiters = LimitersOut::read(&root, &targets.seen);
         let config = Self {
+            limiters,
             place: home_place::read(&root),
             journal: read_journal(&root),
             webhooks,
             targets,
+            tls,
+            oauth,
+            proxy: http::read_proxy(&root, &secrets),
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")

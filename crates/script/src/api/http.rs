@@ -15,9 +15,11 @@ const REQUEST: &[&str] = &[
     "headers",
     "query",
     "auth",
+    "tls",
     "expect",
     "timeout",
     "max_body",
+    "save",
     "idempotency_header",
 ];
 
@@ -29,10 +31,12 @@ pub(super) const DOC: &str = "
 * `multipart` (list): a body of several parts, each `#{ name, value }` or `#{ name, blob }` with an attachment, and `filename` and `content_type` where they matter
 * `headers` (map): names and their values; a secret of the configuration may stand in one
 * `query` (map): is added to the address
-* `auth` (map): `#{ bearer: token }` or `#{ basic: #{ user, password } }`
+* `auth` (map): one of `#{ bearer: token }`, `#{ basic: #{ user, password } }`, `#{ digest: #{ user, password } }`, `#{ aws: #{ region, service, key, secret, token } }` and `#{ oauth: \"NAME\" }` with an `[oauth.NAME]` of the configuration
+* `tls` (text): the name of a `[tls.NAME]` of the configuration, for a server whose certificate no authority vouches for, or that asks who we are
 * `expect` (text or list): what success looks like where the status doesn't say: \"status 200,202\", \"/errors empty\", \"/ok = true\", \"text ok\", \"text contains done\", \"text lacks :Fault>\", \"header x-error missing\"; without it \"status 2xx\"
 * `timeout` (duration): how long one try may take; \"30s\" when nothing is said
-* `max_body` (text or whole number): how much of the answer is read, such as \"64kB\"; \"1MiB\" when nothing is said
+* `max_body` (text or whole number): how much of the answer is read, such as \"64kB\"; \"1MiB\" when nothing is said, with `save` \"64MiB\"
+* `save` (text): a path below `data/files` that the answer goes to, piece by piece, when its status is as expected; the answer then has `path`, `size` and `sha256` instead of a text
 * `idempotency_header` (text or yes or no): the header that carries the idempotency key instead of `Idempotency-Key`; `false` for none
 ";
 
@@ -73,6 +77,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send along
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): `#{ ok, status, headers, text, json, ms }`; `json` is `()` when the answer is none
@@ -100,6 +105,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): the answer, as of `http::get`
@@ -122,6 +128,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): the answer, as of `http::get`
@@ -141,6 +148,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): the answer, as of `http::get`
@@ -160,6 +168,7 @@ pub(super) fn module() -> Module {
         ///
         /// * `url` (text or secret): the whole address
         /// * `options` (map): what to send along
+        ///   * `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other requests
         ///   * the options of every request
         ///
         /// Gives (map): the answer, as of `http::get`
@@ -204,8 +213,11 @@ fn nothing_left_after(options: &Map, of: &str, known: &[&str]) -> Fallible<()> {
 
 fn ask(method: &str, url: &Dynamic, mut options: Map) -> Fallible<Dynamic> {
     let name = format!("http::{}", method.to_lowercase());
-    let (args, _) = request(method, url, &mut options)?;
-    nothing_left(&options, &name, REQUEST)?;
+    let (mut args, _) = request(method, url, &mut options)?;
+    if let Some(limit) = tell::limiter(&mut options)? {
+        args["limit"] = limit.into();
+    }
+    nothing_left(&options, &name, &[REQUEST, &["limit"]].concat())?;
     let timeout = args.get("timeout_ms").and_then(Value::as_u64);
     tell::ask(
         "http.request",
@@ -266,6 +278,11 @@ fn request(method: &str, url: &Dynamic, options: &mut Map) -> Fallible<(Value, G
             return wrong(format!("`{name}` is a list: [ … ]"));
         }
     }
+    for name in ["tls", "save"] {
+        if args.get(name).is_some_and(|value| !value.is_string()) {
+            return wrong(format!("`{name}` is text"));
+        }
+    }
     Ok((args, place))
 }
 
@@ -310,9 +327,15 @@ fn place(target: &Value) -> Fallible<Goes> {
                 after.contains('/').then(|| url::Url::parse(text).ok())?
             });
             let secret = parts.iter().find_map(|part| part.get("$secret")?.as_str());
+            // With nothing hidden in it, what is joined are texts and the action's key.
+            let plain = parts.first().and_then(Value::as_str);
+            let shown = match (secret, plain) {
+                (None, Some(text)) => format!("{:?}", text.split(['?', '#']).next().unwrap_or("")),
+                (secret, _) => format!("secret {}", secret.unwrap_or("secret")),
+            };
             let secret = secret.unwrap_or("secret");
             Ok(Goes {
-                shown: format!("secret {secret}"),
+                shown,
                 lane: host.map_or_else(|| format!("http:{secret}"), |url| lane(&url)),
             })
         }

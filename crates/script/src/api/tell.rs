@@ -1,7 +1,9 @@
 //! The two ways out of a run: `tell` puts an action on the run's list, `ask` gets an answer now.
 
-use super::{Fallible, duration, take, wrong};
+use super::{Fallible, duration, take, ttl, wrong};
 use crate::{asked, convert, current, deadline, permissions};
+use porchlight_core::action::LIMIT;
+use porchlight_core::diagnostic::nearest;
 use porchlight_core::{Action, ActionError, Retry};
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use serde_json::Value;
@@ -16,14 +18,15 @@ pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAYS: Duration = Duration::from_secs(3 * 86_400);
 
 /// What every told action takes.
-pub(super) const OPTIONS: &[&str] = &["ttl", "retries", "key", "lane", "title"];
+pub(super) const OPTIONS: &[&str] = &["ttl", "retries", "key", "lane", "limit", "title"];
 
 /// The same as doc comments say it.
 pub(super) const DOC: &str = "
-* `ttl` (duration): how long it is worth doing; after that it is dead, not late. When nothing is said, requests have \"1h\", rows, files, mail and commands \"3d\", and what is sent with `net` \"1m\"
+* `ttl` (duration): how long it is worth doing; after that it is dead, not late. When nothing is said, \"10s\" for lights, \"1h\" for requests and messages, \"3d\" for mail, tickets, rows, files and commands, \"1m\" for what is sent with `net`
 * `retries` (whole number): how often it is tried again, 0 to 100; 5 when nothing is said
 * `key` (text): the idempotency key, instead of one that the host makes
 * `lane` (text): actions of one lane are performed one after the other, in the order told; each target has its own when nothing is said
+* `limit` (text): the NAME of `[limit.NAME]`, a limiter that it shares with other actions
 * `title` (text): what people see in lists
 ";
 
@@ -42,9 +45,10 @@ pub(super) struct Told {
 /// Puts an action on the run's list. Takes the common options out of `options`.
 pub(super) fn tell(mut told: Told, options: &mut Map) -> Fallible<()> {
     permissions::check_action(told.kind, &mut told.args)?;
+    let title = text(options, "title")?.unwrap_or(told.title);
     let ttl = match take(options, "ttl") {
         Some(ttl) => duration(&ttl, "`ttl`")?,
-        None => told.ttl,
+        None => ttl::default_of(told.kind, &title).unwrap_or(told.ttl),
     };
     let retries = match take(options, "retries") {
         None => 5,
@@ -54,8 +58,11 @@ pub(super) fn tell(mut told: Told, options: &mut Map) -> Fallible<()> {
         },
     };
     let key = text(options, "key")?.unwrap_or_default();
-    let lane = text(options, "lane")?.unwrap_or(told.lane);
-    let title = text(options, "title")?.unwrap_or(told.title);
+    let lane = text(options, "lane")?.map(permissions::lane);
+    let lane = lane.unwrap_or(told.lane);
+    if let Some(limit) = limiter(options)? {
+        told.args[LIMIT] = limit.into();
+    }
     let size = told.args.to_string().len();
     if size > LARGEST {
         return wrong("the action is larger than 1 MiB");
@@ -91,6 +98,26 @@ pub(super) fn tell_only(told: Told, mut options: Map, of: &str, own: &[&str]) ->
     super::nothing_left(&options, of, &known).inspect_err(|_| {
         current::running(|running| running.actions.pop());
     })
+}
+
+/// The option `limit`: a limiter that the configuration has. Also for what is asked.
+pub(super) fn limiter(options: &mut Map) -> Fallible<Option<String>> {
+    let Some(name) = text(options, LIMIT)? else {
+        return Ok(None);
+    };
+    let config = current::config();
+    // A host without a configuration (a check of one that has mistakes) knows no names.
+    let known = config.as_ref().and_then(|config| config.named.get(LIMIT));
+    if known.is_some_and(|known| !known.contains(&name)) {
+        let names = known.into_iter().flatten().map(String::as_str);
+        return wrong(match nearest(&name, names) {
+            Some(near) => {
+                format!("the configuration has no [limit.{name}]; did you mean {near:?}?")
+            }
+            None => format!("the configuration has no [limit.{name}]; add it to porchlight.toml"),
+        });
+    }
+    Ok(Some(name))
 }
 
 fn text(options: &mut Map, name: &str) -> Fallible<Option<String>> {

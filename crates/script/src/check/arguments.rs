@@ -4,7 +4,7 @@
 //! Only what is written out is judged. For the host's own functions the comments are what the
 //! functions do, so it is an error; for libraries they are what an author wrote, so it is a warning.
 
-use super::{Check, call_of, closures};
+use super::{Check, call_of, closures, named};
 use crate::api::TRIGGERS;
 use crate::explain;
 use crate::reference::{Parameter, is_kind, kind};
@@ -103,6 +103,9 @@ fn judge(
     argument: &Expr,
     found: &mut Vec<Diagnostic>,
 ) {
+    if parameter.kinds == "function" {
+        found.extend(called_at_once(check, function, parameter, argument));
+    }
     let Some(literal) = Literal::of(argument) else {
         return;
     };
@@ -132,11 +135,41 @@ fn judge(
                 found.push(check.error(at, message));
             }
         }
+        Literal::Text(Some(text)) if parameter.name == "limit" => {
+            found.extend(named::unknown(check, &parameter.text, text, at));
+        }
         Literal::Map(map) if !parameter.options.is_empty() => {
             options(check, function, &parameter.options, map, found);
         }
         _ => {}
     }
+}
+
+/// `later("5m", light::off("hall"))` turns it off now, and has nothing left for later.
+fn called_at_once(
+    check: &Check,
+    function: &str,
+    parameter: &Parameter,
+    argument: &Expr,
+) -> Option<Diagnostic> {
+    let (Expr::FnCall(call, at) | Expr::MethodCall(call, at)) = argument else {
+        return None;
+    };
+    let called = check.function(call)?.doc();
+    // A function of somebody's own may give a function.
+    if called.summary.is_empty() || called.gives.is_some() {
+        return None;
+    }
+    let name = match call.is_qualified() {
+        true => format!("{}::{}", call.namespace.root(), call.name),
+        false => call.name.to_string(),
+    };
+    let message = format!(
+        "`{}` of `{function}` is a function, but `{name}(…)` is called at once and gives none",
+        parameter.name
+    );
+    let wrong = check.error(*at, message);
+    Some(wrong.with_help(format!("write `|| {name}(…)`")))
 }
 
 /// The members of a map of options.

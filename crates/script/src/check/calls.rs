@@ -4,6 +4,7 @@
 //! nothing in the file has a member of that name.
 
 use super::{Check, call_of};
+use crate::stdlib;
 use porchlight_core::Diagnostic;
 use porchlight_core::diagnostic::nearest;
 use rhai::{ASTNode, FnCallExpr, Position};
@@ -40,7 +41,7 @@ fn judge(check: &Check, call: &FnCallExpr, at: Position, method: bool) -> Option
     let name = if call.is_qualified() {
         let root = call.namespace.root();
         if !check.file.modules.contains(root) {
-            return unknown_module(check, root, at);
+            return unknown_module(check, root, call.namespace.position());
         }
         if call.namespace.path.len() != 1 {
             return None;
@@ -92,7 +93,9 @@ fn fits(check: &Check, call: &FnCallExpr, method: bool) -> Option<BTreeSet<usize
 
 /// A name before `::` that is neither a module of ours nor an import of the file.
 fn unknown_module(check: &Check, root: &str, at: Position) -> Option<Diagnostic> {
-    if root == "global" || check.aliases.contains(root) {
+    // A part of the standard library that is not among the modules has mistakes of its own.
+    let standard = stdlib::names().any(|(name, _)| name == root);
+    if root == "global" || standard || check.aliases.contains(root) {
         return None;
     }
     let known = check.file.modules.iter().map(String::as_str);

@@ -6,6 +6,7 @@
 //! and a closure is inside the function that mentions it.
 
 use super::bodies::Bodies;
+use super::walk;
 use rhai::{AST, ASTNode, Expr, FnPtr, ScriptFuncDef, Stmt};
 use std::collections::{HashMap, HashSet};
 
@@ -45,7 +46,7 @@ impl<'a> Closures<'a> {
             outer: HashMap::new(),
             bound: HashSet::new(),
         };
-        ast.walk(&mut |nodes: &[ASTNode]| {
+        walk(ast, &mut |nodes: &[ASTNode]| {
             let owner = all.owner(nodes).map(|function| function.name.to_string());
             let bind = |name: &str| owner.clone().map(|owner| (owner, name.to_owned()));
             match nodes.last() {
@@ -80,6 +81,11 @@ impl<'a> Closures<'a> {
     /// The function in whose body a node stands; none for the top level.
     pub(super) fn owner(&self, nodes: &[ASTNode]) -> Option<&'a ScriptFuncDef> {
         self.bodies.around(nodes.first()?.position())
+    }
+
+    /// How many parameters a function has, with those that it captured.
+    pub(super) fn parameters(&self, name: &str) -> Option<usize> {
+        Some(self.functions.get(name)?.params.len())
     }
 
     /// What a function was handed to.

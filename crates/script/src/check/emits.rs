@@ -1,13 +1,13 @@
 //! The types of events that a file emits, as far as they are written out.
 
-use super::call_of;
+use super::{call_of, walk};
 use rhai::{AST, ASTNode, Expr};
 
 /// A pattern for each `emit(…)`: the type itself, `door.**` where only its beginning is written
 /// out, `**` where nothing is.
 pub(crate) fn emits(ast: &AST) -> Vec<String> {
     let mut kinds = Vec::new();
-    ast.walk(&mut |nodes: &[ASTNode]| {
+    walk(ast, &mut |nodes: &[ASTNode]| {
         if let Some((call, _, false)) = call_of(nodes)
             && call.name == "emit"
             && !call.is_qualified()

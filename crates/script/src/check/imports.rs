@@ -1,6 +1,6 @@
 //! Imports: which there are, and those in places where they can't be.
 
-use super::Check;
+use super::{Check, walk};
 use porchlight_core::Diagnostic;
 use rhai::{AST, ASTNode, Expr, Stmt};
 use std::collections::HashSet;
@@ -24,7 +24,7 @@ pub(super) fn rule(check: &Check, nodes: &[ASTNode], found: &mut Vec<Diagnostic>
 pub(crate) fn imports(ast: &AST) -> (Vec<(String, String)>, HashSet<String>) {
     let mut found = Vec::new();
     let mut roots = HashSet::new();
-    ast.walk(&mut |path: &[ASTNode]| {
+    walk(ast, &mut |path: &[ASTNode]| {
         match path.last() {
             Some(ASTNode::Stmt(Stmt::Import(import, _))) => {
                 if let Expr::StringConstant(path, _) = &import.0 {

@@ -16,8 +16,12 @@ mod files;
 mod functions;
 mod habits;
 mod imports;
+mod named;
 mod names;
+mod places;
+mod refused;
 mod types;
+mod walk;
 
 use crate::explain;
 use closures::Closures;
@@ -30,6 +34,7 @@ use porchlight_core::{Diagnostic, Place};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+pub(crate) use walk::walk;
 
 /// A rule: looks at the last of some nodes (those before it are around it) and notes mistakes.
 type Rule = fn(&Check, &[ASTNode], &mut Vec<Diagnostic>);
@@ -42,6 +47,8 @@ const RULES: &[Rule] = &[
     chains::rule,
     events::rule,
     names::rule,
+    places::rule,
+    refused::rule,
     types::rule,
     habits::rule,
 ];
@@ -100,7 +107,7 @@ fn file(file: &File<'_>, ast: &AST) -> Vec<Diagnostic> {
         closures: Closures::of(ast),
     };
     let mut found: Vec<Diagnostic> = Vec::new();
-    ast.walk(&mut |nodes: &[ASTNode]| {
+    walk(ast, &mut |nodes: &[ASTNode]| {
         for rule in RULES {
             rule(&check, nodes, &mut found);
         }
@@ -168,7 +175,7 @@ fn root(expr: &Expr) -> Option<(&str, Position)> {
 
 fn members(ast: &AST) -> HashSet<String> {
     let mut members = HashSet::new();
-    ast.walk(&mut |nodes: &[ASTNode]| {
+    walk(ast, &mut |nodes: &[ASTNode]| {
         match nodes.last() {
             Some(ASTNode::Expr(Expr::Map(map, _))) => {
                 members.extend(map.0.iter().map(|(name, _)| name.name.to_string()));

@@ -1,11 +1,11 @@
 //! Names that are written out and lead nowhere: a lamp that the configuration does not have, a wait
 //! that nothing begins. Warnings, because the other side may come later.
 
-use super::{Check, call_of};
+use super::{Check, call_of, walk};
 use crate::stdlib;
 use porchlight_core::Diagnostic;
 use porchlight_core::diagnostic::nearest;
-use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
+use rhai::{AST, ASTNode, Expr, FnCallExpr};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -91,15 +91,19 @@ fn unknown_wait(check: &Check, name: &str) -> Option<(String, String)> {
 }
 
 /// The names of the waits that files begin (`id: "hall"`); `None` when one is not written out, so
-/// that it may be any name.
+/// that it may be any name. Those of the standard library are its own business.
 pub(crate) fn waits<'a>(files: impl Iterator<Item = &'a AST>) -> Option<BTreeSet<String>> {
     let mut names = Some(BTreeSet::new());
-    for ast in files {
-        ast.walk(&mut |nodes: &[ASTNode]| {
-            match nodes.last() {
-                Some(ASTNode::Expr(Expr::Map(map, _))) => {
-                    let ids = map.0.iter().filter(|(name, _)| name.name == "id");
-                    for (_, value) in ids {
+    let own = |ast: &&AST| {
+        let path = ast.source().unwrap_or_default();
+        !stdlib::is_standard(path)
+    };
+    for ast in files.filter(own) {
+        walk(ast, &mut |nodes: &[ASTNode]| {
+            match call_of(nodes).and_then(|(call, _, method)| options_of(call, method)) {
+                None => {}
+                Some(Expr::Map(map, _)) => {
+                    for (_, value) in map.0.iter().filter(|(name, _)| name.name == "id") {
                         match (&mut names, value) {
                             (Some(names), Expr::StringConstant(id, _)) => {
                                 names.insert(id.to_string());
@@ -109,17 +113,22 @@ pub(crate) fn waits<'a>(files: impl Iterator<Item = &'a AST>) -> Option<BTreeSet
                     }
                 }
                 // Options that are put together may hold any name.
-                Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
-                    if let Expr::Dot(link, ..) = &assignment.1.lhs
-                        && matches!(&link.rhs, Expr::Property(property, _) if property.2 == "id")
-                    {
-                        names = None;
-                    }
-                }
-                _ => {}
+                Some(_) => names = None,
             }
             true
         });
     }
     names
+}
+
+/// The options of a call that begins a wait.
+pub(super) fn options_of(call: &FnCallExpr, method: bool) -> Option<&Expr> {
+    if call.is_qualified() || method {
+        return None;
+    }
+    match (call.name.as_str(), call.args.as_slice()) {
+        ("later", [_, options, _]) | ("job", [options, _]) => Some(options),
+        ("wait_for", [_, options, _] | [_, options, _, _]) => Some(options),
+        _ => None,
+    }
 }

@@ -3,7 +3,7 @@
 //! `on` and `on_silence` are called when the file is loaded, so they tell their own mistakes; a
 //! `wait_for` or an `emit` would tell theirs only when a run gets there.
 
-use super::{Check, call_of};
+use super::{Check, call_of, walk};
 use crate::Script;
 use crate::explain;
 use porchlight_core::{Diagnostic, Pattern, Place};
@@ -36,7 +36,7 @@ impl Script {
     pub fn awaited(&self) -> Vec<(Place, Pattern)> {
         let mut all = Vec::new();
         for (path, file) in &self.files {
-            file.ast.walk(&mut |nodes: &[ASTNode]| {
+            walk(&file.ast, &mut |nodes: &[ASTNode]| {
                 if let Some((call, _, false)) = call_of(nodes)
                     && call.name == "wait_for"
                     && !call.is_qualified()

@@ -5,6 +5,7 @@
 
 use super::Need;
 use super::grant::{ends_host, host_of};
+use crate::check::walk;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::HashSet;
 
@@ -22,7 +23,7 @@ pub(crate) struct Seen {
 pub(crate) fn seen(ast: &AST, targets: &[&str]) -> Vec<Seen> {
     let mut all = Vec::new();
     let own: HashSet<&str> = ast.iter_functions().map(|one| one.name).collect();
-    ast.walk(&mut |nodes: &[ASTNode]| {
+    walk(ast, &mut |nodes: &[ASTNode]| {
         if let Some(
             ASTNode::Stmt(Stmt::FnCall(call, at))
             | ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at)),
@@ -57,6 +58,9 @@ fn of_call(call: &FnCallExpr, at: Position, targets: &[&str], own: &HashSet<&str
         return match name {
             "emit" => seen("emit", plain.map(|kind| Need::Emit(kind.to_owned()))),
             _ if own.contains(name) => None,
+            "budget" | "budget_left" => {
+                seen("budget", plain.map(|name| Need::Budget(name.to_owned())))
+            }
             "wait_for" => seen("event", plain.map(|kind| Need::Event(kind.to_owned()))),
             // What a trigger is given is known when it is called, also where it is not written out.
             "on" | "on_silence" => seen("event", Some(Need::Event(plain?.to_owned()))),

@@ -19,12 +19,14 @@ mod literals;
 mod need;
 mod pattern;
 mod reach;
+mod undeclared;
 
 pub(crate) use grant::Rights;
 pub(crate) use header::read;
-pub(crate) use literals::seen;
+use literals::seen;
 pub use need::{Need, Port};
 pub use reach::Reach;
+pub(crate) use undeclared::undeclared;
 
 use crate::api::{Fallible, wrong};
 use crate::current;
@@ -76,6 +78,15 @@ pub(crate) fn check_action(kind: &str, args: &mut Value) -> Fallible<()> {
     match current::rights() {
         None => Ok(()),
         Some((rights, config)) => rights.action(kind, args, &config.targets).or_else(wrong),
+    }
+}
+
+/// The lane that a script means by a name of its own choice. One that is held to a list has lanes to
+/// itself: in that of the siren, its actions could keep the siren waiting.
+pub(crate) fn lane(name: String) -> String {
+    match current::rights() {
+        None => name,
+        Some((rights, _)) => format!("{}/{name}", rights.stem()),
     }
 }
 

@@ -207,7 +207,10 @@ mod tests {
         assert_eq!(doc.parameter("url").expect("url").text, "where to and on");
         let options = &doc.parameter("options").expect("options").options;
         let names: Vec<_> = options.iter().map(|one| one.name.as_str()).collect();
-        assert_eq!(names, ["json", "ttl", "retries", "key", "lane", "title"]);
+        assert_eq!(
+            names,
+            ["json", "ttl", "retries", "key", "lane", "limit", "title"]
+        );
         assert!(written_out(&doc.text).contains("\n  * `ttl` (duration)"));
         assert!(linked(&doc.text).contains("](options.md#every-told-action)\n"));
     }

@@ -4,7 +4,8 @@ use super::home::{self, Home};
 use super::trial::Bench;
 use super::{Supplies, deadline};
 use crate::check::{self, Functions};
-use crate::{Host, Limits, Script, convert, explain, load};
+use crate::compile::compile;
+use crate::{Host, Limits, Script, convert, explain};
 use porchlight_core::{Diagnostic, Severity};
 use rhai::{
     Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, Module, NativeCallContext, Position,
@@ -198,7 +199,18 @@ impl Tests {
         source: &str,
     ) -> Result<(Vec<Test>, GlobalRuntimeState), Vec<Diagnostic>> {
         let engine = &*self.engine;
-        let ast = load::compile(engine, path, source).map_err(|wrong| vec![*wrong])?;
+        let ast = match compile(engine, path, source) {
+            Ok(ast) => ast,
+            Err(broken) => {
+                let mut found = broken.mistakes;
+                let more = broken
+                    .ast
+                    .map(|ast| check::alone(path, source, &ast, &self.functions));
+                found.extend(more.into_iter().flatten());
+                found.sort_by_key(|one| (one.line, one.column));
+                return Err(found);
+            }
+        };
         let found = check::alone(path, source, &ast, &self.functions);
         if found.iter().any(|one| one.severity == Severity::Error) {
             return Err(found);

@@ -92,6 +92,184 @@ fn all_mistakes_of_a_file_are_told_at_once() {
 }
 
 #[test]
+fn a_misspelt_variable_hides_no_other_mistake() {
+    let source = "let family = [\"A\"];\non(\"a\", |event| {\n    log::info(famliy);\n    \
+                  if evnt.id == 1 { lgo::info(1); }\n    http::sned(\"x\");\n    light::on(\"porch\");\n});\n\
+                  fn helper(a) { log::info(b); }";
+    let found = found(source);
+    let said: Vec<(u32, &str)> = found
+        .iter()
+        .map(|one| (one.line, one.message.as_str()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (3, "Undefined variable: famliy"),
+            (4, "Undefined variable: evnt"),
+            (5, "there is no function `http::sned`"),
+            (8, "Undefined variable: b"),
+        ]
+    );
+    assert_eq!(found[0].help, "did you mean `family`?");
+    assert_eq!(found[1].help, "did you mean `event`?");
+}
+
+#[test]
+fn an_unknown_module_has_its_caret_and_the_nearest_name() {
+    let one = one("  staet::get(\"a\");");
+    assert_eq!((one.line, one.column), (2, 3), "{one:#?}");
+    assert_eq!(one.message, "there is no module `staet`");
+    assert_eq!(one.help, "did you mean `state`?");
+}
+
+#[test]
+fn a_misspelt_function_is_found_wherever_a_call_can_stand() {
+    for body in [
+        "nofn();",
+        "let x = nofn();",
+        "let x = 1; x = nofn();",
+        "let x = [1, nofn()];",
+        "let x = #{ a: nofn() };",
+        "let x = `a ${nofn()}`;",
+        "if nofn() { }",
+        "if true { } else if nofn() { }",
+        "while nofn() { break; }",
+        "do { } while nofn();",
+        "loop { break nofn(); }",
+        "for x in nofn() { }",
+        "switch event.type { \"a\" => nofn(), _ => () }",
+        "switch event.type { \"a\" if nofn() => 1, _ => 2 }",
+        "switch event.type { _ => nofn() }",
+        "return nofn();",
+        "throw nofn();",
+        "try { nofn(); } catch (e) { }",
+        "try { } catch (e) { nofn(); }",
+        "let f = || nofn(); f.call();",
+        "[1].map(|x| nofn());",
+        "later(\"1m\", || nofn());",
+        "log::info(nofn());",
+        "log::info(event.data[nofn()]);",
+        "log::info(event.data ?? nofn());",
+        "log::info(1 + nofn());",
+        "log::info(!nofn());",
+        "log::info(true && nofn());",
+        "log::info(nofn().a);",
+        "http::send(\"http://a/\", #{ json: #{ a: [nofn()] } });",
+        "{ { nofn(); } }",
+    ] {
+        let found = found(&format!("on(\"**\", |event| {{\n{body}\n}});"));
+        let errors: Vec<&Diagnostic> = found
+            .iter()
+            .filter(|one| one.severity == Severity::Error)
+            .collect();
+        assert_eq!(errors.len(), 1, "{body}: {found:#?}");
+        assert_eq!(errors[0].message, "there is no function `nofn`", "{body}");
+        let column = body.find("nofn").unwrap_or_default() + 1;
+        assert_eq!(
+            (errors[0].line, errors[0].column as usize),
+            (2, column),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn what_a_function_certainly_refuses_is_found_before_a_run_gets_there() {
+    error(
+        "http::send(\"gate.lan/open\");",
+        "no whole address",
+        "\"http://gate.lan/open\"",
+    );
+    error("http::send(\"gate.lan:80/open\");", "", "http");
+    error(
+        "http::get(\"ftp://gate.lan/\");",
+        "only http:// and https://",
+        "",
+    );
+    error(
+        "file::save(\"../x\", \"y\");",
+        "no path inside data/files",
+        "",
+    );
+    error(
+        "sheet::read(\"/etc/x.csv\");",
+        "no path inside data/files",
+        "",
+    );
+    error(
+        "event.source = \"x\";",
+        "an event cannot be changed",
+        "to_map()",
+    );
+    error(
+        "event.data.list[0] = 1;",
+        "an event cannot be changed",
+        "copy it",
+    );
+    error("sleep(5);", "do not sleep", "later(");
+    error("log::info(timestamp());", "timestamp", "now()");
+    error(
+        "wait_for(\"a\", #{ within: \"1m\", where: #{ \"dta.x\": 1 } }, || ());",
+        "no field `dta`",
+        "`data`",
+    );
+    error(
+        "later(\"1m\", #{ on_gap: \"fier\" }, || ());",
+        "`on_gap` is \"fier\"",
+        "\"fire\"",
+    );
+    error("job(#{ on_reload: \"x\" }, || ());", "on_reload", "migrate");
+    none(
+        "on(\"a\", |event| { let data = event.data.to_map(); data.x = 1; http::get(data.url); });",
+    );
+    none("on(\"a\", |event| http::get(\"HTTPS://gate.lan\")); fn sleep(n) { n }");
+}
+
+#[test]
+fn what_is_called_at_once_is_not_left_for_later() {
+    error(
+        "later(\"5m\", light::off(\"hall\"));",
+        "`light::off(…)` is called at once",
+        "write `|| light::off(…)`",
+    );
+    error(
+        "wait_for(\"a\", #{ within: \"1m\" }, || (), log::info(1));",
+        "`on_timeout` of `wait_for`",
+        "|| log::info(…)",
+    );
+    none("on(\"a\", |event| later(\"5m\", made())); fn made() { || log::info(1) }");
+}
+
+#[test]
+fn a_trigger_in_a_handler_is_an_error_and_in_a_function_it_is_not() {
+    error("on(\"b\", || ());", "top level", "wait_for");
+    error(
+        "later(\"1m\", || every(\"1h\", || ()));",
+        "what `later` calls",
+        "",
+    );
+    none("fn watch(kind) { on(kind, || log::info(kind)); } watch(\"a\"); watch(\"b\");");
+}
+
+#[test]
+fn a_wait_is_given_a_function_with_one_parameter_at_most() {
+    error(
+        "later(\"1m\", |a, b| ());",
+        "one parameter or none, not 2",
+        "",
+    );
+    error("let n = 1; job(|a, b, c| log::info(n));", "not 3", "");
+    error(
+        "wait_for(\"a\", #{ within: \"1m\" }, |e| (), |a, b| ());",
+        "not 2",
+        "",
+    );
+    none(
+        "on(\"a\", |event| { let n = 1; let m = 2; later(\"1m\", |wait| log::info(n + m + wait.attempt)); });",
+    );
+}
+
+#[test]
 fn a_change_to_a_captured_value_is_lost_in_every_trigger_and_wait() {
     for trigger in [
         "on(\"a\", |event| { n += 1; });",
@@ -108,6 +286,15 @@ fn a_change_to_a_captured_value_is_lost_in_every_trigger_and_wait() {
         "state::add",
     );
     warning("let n = 0; job(|| n = 2);", "when `job` was called", "");
+    for change in ["n.push(1);", "n.a.insert(0, 1);", "n[0] = 1;", "n.a = 1;"] {
+        let found = found(&format!("let n = [1];\non(\"a\", || {{ {change} }});"));
+        assert_eq!(found.len(), 1, "{change}: {found:#?}");
+        assert!(
+            found[0].message.contains("this change is lost"),
+            "{found:#?}"
+        );
+    }
+    none("let n = [1]; on(\"a\", || { log::info(n.len()); let m = n; m.push(1); });");
     // These work: the closure is called at once, or the name is its own.
     none("on(\"a\", |event| { let n = 0; [1, 2].for_each(|x| n += x); log::info(n); });");
     none("let n = 0; on(\"a\", |event| { log::info(n); });");
@@ -213,6 +400,14 @@ fn names_that_lead_nowhere_are_warnings_with_the_nearest() {
         "later(\"1m\", #{ id: \"hall\" }, || ()); cancel(\"hal\");",
         "called \"hal\"",
         "\"hall\"",
+    );
+    warning(
+        "http::send(\"http://a/\", #{ json: #{ id: 5 } }); light::on(\"porch\"); cancel(\"hal\");",
+        "called \"hal\"",
+        "a wait gets a name",
+    );
+    none(
+        "on(\"a\", |event| { let o = #{ id: \"a\" }; later(\"1m\", o, || ()); cancel(\"hal\"); });",
     );
     none("on(\"a\", |event| { later(\"1m\", #{ id: event.type }, || ()); cancel(\"hal\"); });");
     none(

@@ -19,7 +19,7 @@ fn a_handler_sees_all_of_its_event() {
 
 #[test]
 fn an_event_cannot_be_changed() {
-    let run = run("on(\"**\", |event| {\n  event.id = 3;\n});");
+    let run = run("on(\"**\", |event| change(event));\nfn change(event) { event.id = 3; }");
     let Outcome::Error { message, place } = run.outcome else {
         panic!("{:?}", run.outcome)
     };
@@ -211,4 +211,15 @@ fn a_closure_over_its_own_chain_explains_itself() {
         panic!("{:?}", run.outcome)
     };
     assert!(message.contains("into a variable first"), "{message}");
+}
+
+#[test]
+fn an_attachment_joined_with_text_goes_by_reference() {
+    let run = run(r#"on("**", |event| {
+        http::send("http://192.0.2.7/", #{ body: "<image>" + event.attachments[0] + "</image>" });
+    });"#);
+    let body = &run.actions[0].args["body"]["$join"];
+    assert_eq!(body[0], "<image>");
+    assert!(body[1]["$blob"].is_string(), "{body}");
+    assert_eq!(body[2], "</image>");
 }

@@ -5,6 +5,7 @@
 mod beside;
 mod body;
 mod checks;
+mod delivery;
 mod handlers;
 mod hostile;
 mod hostile_limits;
@@ -19,6 +20,7 @@ mod schedule;
 mod silence;
 mod state;
 mod state_changes;
+mod sums;
 mod support;
 mod time;
 mod waits;

@@ -146,7 +146,8 @@ fn every_mistake_is_shown_at_load_with_its_place() {
 
 #[test]
 fn it_stands_at_the_top_level_only() {
-    let run = run("on(\"a.b\", |event| { on_silence(\"a\", \"1s\", |s| ()); });");
+    let run =
+        run("on(\"a.b\", |event| again()); fn again() { on_silence(\"a\", \"1s\", |s| ()); }");
     let Outcome::Error { message, .. } = run.outcome else {
         panic!("{:?}", run.outcome)
     };
