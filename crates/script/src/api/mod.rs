@@ -10,6 +10,7 @@ mod http;
 mod library;
 mod log;
 mod mqtt;
+mod net;
 mod on_state;
 mod options;
 mod register;
@@ -33,7 +34,7 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &[
-    "http", "sheet", "file", "command", "state", "log", "time", "mqtt",
+    "http", "sheet", "file", "command", "net", "state", "log", "time", "mqtt",
 ];
 
 /// The functions whose last argument is a handler.
@@ -54,6 +55,8 @@ pub(crate) const TRIGGERS: &[&str] = &[
 pub(crate) const SHARED: &[(&str, &str)] = &[
     ("every request", http::DOC),
     ("every told action", tell::DOC),
+    ("every datagram", net::UDP_DOC),
+    ("every connection", net::TCP_DOC),
     ("every trigger", options::DOC),
     ("every wait", waits::DOC),
 ];
@@ -78,6 +81,7 @@ pub(crate) fn register(engine: &mut Engine) {
         ("sheet", sheet::sheet()),
         ("file", sheet::file()),
         ("command", command::module()),
+        ("net", net::module()),
         ("state", state::module()),
         ("log", log::module()),
         ("mqtt", mqtt::module()),

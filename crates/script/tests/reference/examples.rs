@@ -41,6 +41,9 @@ fn answers(kind: &str, args: &Value) -> Result<Value, ActionError> {
         "mqtt.request" => {
             json!({"topic": "t", "text": "{}", "json": {"StatusSNS": {"ENERGY": {"Power": 12}}}})
         }
+        "net.ask_udp" | "net.ask_tcp" => {
+            json!({"bytes": "e30=", "text": "{}", "json": {}, "from": "192.0.2.20:4003", "ms": 3})
+        }
         "command.run" => json!({"status": 0, "stdout": "sunny\n", "stderr": "", "json": null}),
         other => {
             return Err(ActionError::never(
