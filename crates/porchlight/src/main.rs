@@ -26,6 +26,7 @@ mod scripts;
 mod send;
 mod shadow;
 mod state_command;
+mod telling;
 mod test;
 mod verify;
 mod versions;
@@ -73,10 +74,10 @@ fn main() -> ExitCode {
         Some(Command::Events(args)) => list::events(&home, &args.list),
         Some(Command::Runs(args)) => list::runs(&home, &args),
         Some(Command::Actions {
-            what: Some(ActionsCommand::Retry { id }),
+            what: Some(ActionsCommand::Retry(args)),
             ..
-        }) => list::retry(&home, id),
-        Some(Command::Actions { what: None, list }) => list::actions(&home, &list),
+        }) => list::actions::retry(&home, &args),
+        Some(Command::Actions { what: None, list }) => list::actions::actions(&home, &list),
         Some(Command::Replay(args)) => replay::replay(&home, &args),
         Some(Command::Test(args)) => test::test(&home, &args),
         Some(Command::State { what, json }) => state_command::state(&home, what, json),

@@ -18,9 +18,11 @@ use crate::outgoing::Outgoing;
 use crate::remembered::Remembered;
 use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
+use crate::telling::Telling;
 use crate::versions::Versions;
 use crate::{Clock, Ending, output};
 use porchlight_action::{CommandConfig, Limiters, Performer, PerformerConfig};
+use porchlight_core::action::{DEAD, FAILED};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
 use porchlight_script::watch::{Batch, Watcher};
@@ -99,7 +101,11 @@ async fn serve_house(
 
     let performer = Arc::new(performer(home, &config, &journal, &clock)?);
     let limiters = config.limiters.limiters();
-    let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &clock);
+    let (offered, offer_to) = (Arc::clone(&missed), stored_sender.clone());
+    let out = Arc::new(move |event: Arc<Event>| offered.offer(&offer_to, event));
+    let telling = Telling::new(journal.clone(), Arc::clone(&clock), out);
+    let telling = Arc::new(telling);
+    let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &telling, &clock);
     let outgoing = Arc::new(outgoing);
     let state = State::from(reader.state().map_err(|error| error.to_string())?);
     let asking = (performer, limiters, Remembered::new(journal.clone()));
@@ -167,6 +173,7 @@ async fn serve_house(
     let live = move |set: &ScriptSet| {
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
+        telling.listen(set.hears_of_actions(FAILED), set.hears_of_actions(DEAD));
     };
     let library = |last_good| {
         let shadow = Shadow::of(home, &config, &host);

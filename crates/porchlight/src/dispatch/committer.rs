@@ -162,6 +162,7 @@ mod tests {
             cancelled: Vec::new(),
             emitted: Vec::new(),
             asked: Vec::new(),
+            depth: 0,
         };
         Commit {
             run,
