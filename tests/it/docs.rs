@@ -148,3 +148,46 @@ fn every_script_on_a_page_loads_without_mistakes_and_its_tests_pass() {
         );
     }
 }
+
+/// Events of the kinds that the guide speaks of; a mistake of a run fails the test.
+const TRIED: &str = r#"
+test("it runs", |home| {
+    for kind in ["rhombus.alert.motion", "door.opened", "hikvision.motion"] {
+        home.send(kind, #{
+            facts: #{ camera: "Yard", state: "active", plates: [] },
+            data: #{ who: "Ann" },
+        });
+    }
+    home.advance("1d");
+    home.expect_log("*");
+});
+"#;
+
+#[test]
+fn every_script_of_the_guide_that_stands_in_no_example_runs_without_a_mistake() {
+    let guide = |block: &Block| block.page == "guide" && block.from.is_none();
+    let mut scripts: Vec<(String, String)> = Vec::new();
+    for block in blocks().into_iter().filter(guide) {
+        let inside = !block.text.contains("on(");
+        let text = match inside {
+            true => format!("on(\"**\", |event| {{\n{}\n}});", block.text),
+            false => block.text,
+        };
+        let stem = format!("guide-{}", block.line);
+        scripts.push((format!("{stem}.rhai"), text));
+        scripts.push((format!("{stem}.test.rhai"), TRIED.to_owned()));
+    }
+    assert!(
+        scripts.len() >= 8,
+        "only {} scripts and tests",
+        scripts.len()
+    );
+    let scripts: Vec<(&str, &str)> = scripts
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    let house = House::furnish(CONFIG, &scripts);
+    let output = house.porchlight(&["test"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}

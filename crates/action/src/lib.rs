@@ -13,6 +13,8 @@ mod failure;
 mod fields;
 mod http;
 mod jail;
+mod mqtt;
+mod oauth;
 mod outbox;
 mod output;
 mod performer;
@@ -20,10 +22,14 @@ mod resolve;
 mod save;
 mod sheet;
 mod task;
+mod tls;
 
 pub use command::CommandConfig;
+pub use http::ProxyConfig;
+pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, TokenUrl};
 pub use outbox::{
     Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,
     Submitted, Turn,
 };
-pub use performer::{Blobs, Clock, Performer, PerformerConfig, Secrets, StartError};
+pub use performer::{Blobs, Clock, HttpConfig, Performer, PerformerConfig, Secrets, StartError};
+pub use tls::{Pin, TlsConfig};

@@ -7,20 +7,25 @@
 //! caller gets a `timeout`, and the key that every append notes keeps a second try from doubling it.
 
 use crate::command::{CommandConfig, Commands};
-use crate::http::Http;
+use crate::http::{Clients, Http, ProxyConfig};
 use crate::jail::Jail;
+use crate::mqtt::Mqtt;
+use crate::oauth::{Oauth, OauthConfig};
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::Sheets;
 use crate::task::Task;
+use crate::tls::TlsConfig;
 use bytes::Bytes;
 use porchlight_core::action::BLOB;
 use porchlight_core::units::format_duration;
 use porchlight_core::{ActionError, Receipt, Secret, Timestamp};
+use porchlight_mqtt::Broker;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -35,12 +40,30 @@ pub struct PerformerConfig {
     pub files: PathBuf,
     /// The programs that `command.*` may start, by name.
     pub commands: HashMap<String, CommandConfig>,
+    /// The brokers that `mqtt.*` speaks to.
+    pub brokers: Vec<Arc<Broker>>,
     /// Looks up secrets.
     pub secrets: Secrets,
     /// Looks up attachments.
     pub blobs: Blobs,
-    /// Tells the time, to understand `Retry-After` with a date.
+    /// Tells the time, to understand `Retry-After` with a date, and to sign.
     pub clock: Clock,
+    /// What requests need of the configuration.
+    pub http: HttpConfig,
+}
+
+/// What requests need of the configuration; all of it may be missing.
+#[derive(Default)]
+pub struct HttpConfig {
+    /// Each `[tls.NAME]`.
+    pub tls: HashMap<String, TlsConfig>,
+    /// Each `[oauth.NAME]`.
+    pub oauth: HashMap<String, Arc<OauthConfig>>,
+    /// The folder for refresh tokens that a server gave in place of the configured ones. Made when
+    /// there is one.
+    pub tokens: PathBuf,
+    /// The proxy of `[http]`.
+    pub proxy: Option<ProxyConfig>,
 }
 
 /// Why a [`Performer`] could not be made.
@@ -63,6 +86,7 @@ pub struct Performer {
     sheets: Arc<Sheets>,
     jail: Arc<Jail>,
     commands: Commands,
+    mqtt: Mqtt,
 }
 
 impl Performer {
@@ -77,16 +101,43 @@ impl Performer {
             source,
         })?;
         let jail = Arc::new(jail);
+        let http = config.http;
+        let clients = Arc::new(Clients::new(http.tls, http.proxy));
+        let oauth = Oauth::new(http.oauth, &http.tokens, &clients, &config.clock);
+        let oauth = Arc::new(oauth);
         Ok(Self {
             sources: Sources {
                 secrets: config.secrets,
                 blobs: config.blobs,
             },
-            http: Http::new(config.clock),
+            http: Http::new(clients, oauth, Arc::clone(&jail), config.clock),
             sheets: Arc::new(Sheets::new(Arc::clone(&jail))),
             jail,
             commands: Commands::new(config.commands),
+            mqtt: Mqtt::new(&config.brokers),
         })
+    }
+
+    /// Connects to the brokers now, not at the first action: they say `online` for us. Must be called
+    /// inside a tokio runtime.
+    pub fn connect(&self) {
+        self.mqtt.connect();
+    }
+
+    /// How many connections there were to a broker; none for a broker that isn't configured. Who
+    /// keeps something there says it again when this changes.
+    pub fn connections(&self, broker: &str) -> Option<watch::Receiver<u64>> {
+        self.mqtt.connections(broker)
+    }
+
+    /// From now on no action waits for a broker that is away: the host is stopping.
+    pub fn let_go(&self) {
+        self.mqtt.let_go();
+    }
+
+    /// Takes leave of the brokers, when nothing is in flight any more.
+    pub async fn close(&self) {
+        self.mqtt.close().await;
     }
 
     /// Performs `kind` (`http.send`, `sheet.append`, …) with its arguments, within `deadline`.
@@ -136,6 +187,7 @@ impl Performer {
         match task {
             Task::Http(request) => self.http.perform(*request, &key, deadline).await,
             Task::Command(task) => self.commands.perform(task, &key, deadline).await,
+            Task::Mqtt(task) => self.mqtt.perform(*task, &key, deadline).await,
             Task::Sheet(task) => {
                 let sheets = Arc::clone(&self.sheets);
                 blocking(move || sheets.perform(&task, &key)).await

@@ -6,6 +6,7 @@ use crate::command::CommandTask;
 use crate::failure::config;
 use crate::http::Request;
 use crate::jail::FileTask;
+use crate::mqtt::MqttTask;
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::SheetTask;
 use porchlight_core::{ActionError, diagnostic::nearest};
@@ -17,6 +18,7 @@ pub(crate) enum Task {
     Sheet(SheetTask),
     File(FileTask),
     Command(CommandTask),
+    Mqtt(Box<MqttTask>),
 }
 
 /// Told things are journalled with what came back; asked things give it to the script.
@@ -37,6 +39,8 @@ const KINDS: &[&str] = &[
     "file.read",
     "command.start",
     "command.run",
+    "mqtt.publish",
+    "mqtt.request",
 ];
 
 impl Task {
@@ -56,6 +60,9 @@ impl Task {
                 FileTask::parse(kind, args, sources).map(Self::File)
             }
             "command.start" | "command.run" => CommandTask::parse(kind, args).map(Self::Command),
+            "mqtt.publish" | "mqtt.request" => {
+                MqttTask::parse(kind, args, sources).map(|task| Self::Mqtt(Box::new(task)))
+            }
             unknown => Err(unknown_kind(unknown)),
         }
     }

@@ -28,4 +28,4 @@ pub use run::{LogLine, Outcome, Place, Run, StateOp, StateWrite, same_value};
 pub use secret::Secret;
 pub use time::Timestamp;
 pub use topic::TopicFilter;
-pub use wait::{Chain, NewWait, OnGap, OnReload, Wait, WaitId, WaitKind};
+pub use wait::{Chain, Moved, NewWait, OnGap, OnReload, Wait, WaitId, WaitKind};

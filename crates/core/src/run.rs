@@ -94,7 +94,8 @@ pub enum Outcome {
     Skipped {
         /// `filter`, `expired`, `unloaded`, `mode: single`, `queue full`, `superseded`,
         /// `cooldown`, `restarted`, `cancelled`, `reloaded`, `gap`, `deadline`, `too many keys`,
-        /// `holding` (a change must last first), `not held` (it did not).
+        /// `holding` (a change must last first), `not held` (it did not), `queued` (it did, and its
+        /// handler has no time yet).
         reason: String,
     },
 }

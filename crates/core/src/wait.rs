@@ -56,6 +56,9 @@ pub enum WaitKind {
     Hold {
         /// What its handler is told of the change.
         change: serde_json::Value,
+        /// It has lasted, and waits in the queue of its handler.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lasted: bool,
     },
 }
 
@@ -140,4 +143,17 @@ impl std::ops::Deref for Wait {
     fn deref(&self) -> &NewWait {
         &self.content
     }
+}
+
+/// A wait whose moments are others now, because the clock was set or time does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Its row.
+    pub id: WaitId,
+    /// When it falls due.
+    pub due: Timestamp,
+    /// When it was begun.
+    pub began: Timestamp,
+    /// Until when its chain lasts, where that has an end.
+    pub until: Option<Timestamp>,
 }

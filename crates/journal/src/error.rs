@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The journal could not store this now. Nothing of it was stored; trying again later may work.
+/// The journal could not store this now. Nothing of it was stored; trying again later may work,
+/// but for what it refuses ([`Reason::Refused`]).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Unavailable {
@@ -23,8 +24,10 @@ pub struct Unavailable {
 pub enum Reason {
     /// The disk, or the journal's quota, is full. It recovers by itself once there is room.
     Full,
-    /// The disk answers with errors, or this one operation cannot be stored.
+    /// The disk answers with errors.
     Failing,
+    /// This one entry cannot be stored, now or later; all others can.
+    Refused,
     /// More is waiting to be written than the queue holds.
     Busy,
     /// The journal is closed: the host is stopping.
@@ -53,7 +56,7 @@ impl Unavailable {
 
     pub(crate) fn refused(detail: &str) -> Self {
         Self {
-            reason: Reason::Failing,
+            reason: Reason::Refused,
             retry_after: Duration::from_secs(5),
             message: format!("the journal could not store this one entry: {detail}"),
         }

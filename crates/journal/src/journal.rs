@@ -16,7 +16,7 @@ use crate::schedules::ScheduleRow;
 use crate::silences::Silence;
 use crate::turn::Turn;
 use crate::{FILE_NAME, salvage, schema, writer};
-use porchlight_core::{ActionId, Event, EventId, NewEvent, Run, Settlement, Timestamp, WaitId};
+use porchlight_core::{ActionId, Event, EventId, Moved, NewEvent, Run, Settlement, Timestamp};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -88,7 +88,7 @@ pub struct Beside {
     pub schedule: Option<ScheduleRow>,
     /// The value set by hand that it takes over.
     pub edit: Option<u64>,
-    /// Its place among the runs of its script.
+    /// Its place among the runs of its script, and among those that write the same keys.
     pub turn: Option<Turn>,
 }
 
@@ -231,6 +231,7 @@ impl Journal {
     pub async fn commit_beside(&self, run: Run, beside: Beside) -> Result<Committed, Unavailable> {
         let turn = beside.turn.clone().unwrap_or_default();
         if turn.is_lost() {
+            turn.lose(); // for all that it shares
             return Err(Unavailable::behind());
         }
         let mut run = Box::new(Prepared::new(run, beside.ends));
@@ -274,7 +275,7 @@ impl Journal {
     }
 
     /// Moves the moments at which waits fall due, because the clock was set.
-    pub fn reschedule(&self, moved: Vec<(WaitId, Timestamp)>) {
+    pub fn reschedule(&self, moved: Vec<Moved>) {
         // A closed journal forgets it, as a crash would.
         let _ = self.inner.queue.push(Op::Reschedule(moved), self.priority);
     }

@@ -42,7 +42,7 @@ pub use schedules::ScheduleRow;
 pub use silences::{LookedBack, Silence};
 pub use state_edits::{StateEdit, edit_state};
 pub use state_history::{MOST_PER_KEY, StatePoint};
-pub use turn::Turn;
+pub use turn::{Turn, Turns};
 
 /// The name of the database file in the data folder.
 pub const FILE_NAME: &str = "porchlight.db";

@@ -104,7 +104,7 @@ pub struct Ends {
 }
 
 /// A run as it is stored.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Committed {
     /// The run's number.
     pub run: u64,

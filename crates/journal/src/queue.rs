@@ -12,7 +12,7 @@ use crate::{
     Appended, Blob, Committed, NewRefusal, Priority, ScheduleRow, ScriptVersion, Silence,
     Unavailable,
 };
-use porchlight_core::{ActionId, Event, EventId, NewEvent, Settlement, Timestamp, WaitId};
+use porchlight_core::{ActionId, Event, EventId, Moved, NewEvent, Settlement};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ pub(crate) enum Op {
     /// These are all the schedules.
     Schedules(Vec<ScheduleRow>),
     /// Nobody waits for it; a crash must not be faster.
-    Reschedule(Vec<(WaitId, Timestamp)>),
+    Reschedule(Vec<Moved>),
     /// Nobody waits for it.
     Beat,
     Settle {
@@ -249,7 +249,7 @@ pub(crate) struct Taken {
 mod tests {
     use super::*;
     use crate::Reason;
-    use porchlight_core::{NewEvent, Proof};
+    use porchlight_core::{NewEvent, Proof, Timestamp};
 
     fn append(bytes: usize) -> Op {
         let event = NewEvent {

@@ -6,7 +6,7 @@
 
 use crate::rows::{from_json, get_id, to_json};
 use crate::{ReadError, schema};
-use porchlight_core::{Chain, NewWait, OnGap, OnReload, Timestamp, Wait, WaitId, WaitKind};
+use porchlight_core::{Chain, Moved, NewWait, OnGap, OnReload, Timestamp, Wait, WaitId, WaitKind};
 use rusqlite::{Connection, Result, Row};
 use serde::{Deserialize, Serialize};
 
@@ -95,10 +95,18 @@ pub(crate) fn remove_named(
 }
 
 /// Moves the moments at which waits fall due.
-pub(crate) fn reschedule(connection: &Connection, moved: &[(WaitId, Timestamp)]) -> Result<()> {
-    let mut statement = connection.prepare_cached("UPDATE waits SET due = ?2 WHERE id = ?1")?;
-    for (id, due) in moved {
-        statement.execute((id.cast_signed(), due.0))?;
+pub(crate) fn reschedule(connection: &Connection, moved: &[Moved]) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE waits SET due = ?2, more = json_set(more, '$.began', ?3) WHERE id = ?1",
+    )?;
+    let mut limited = connection.prepare_cached(
+        "UPDATE waits SET more = json_set(more, '$.chain.until', ?2) WHERE id = ?1",
+    )?;
+    for wait in moved {
+        statement.execute((wait.id.cast_signed(), wait.due.0, wait.began.0))?;
+        if let Some(until) = wait.until {
+            limited.execute((wait.id.cast_signed(), until.0))?;
+        }
     }
     Ok(())
 }

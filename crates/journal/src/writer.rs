@@ -173,6 +173,8 @@ impl Writer {
     /// Stores a batch and answers everybody in it.
     fn write(&mut self, mut batch: Vec<Op>) {
         for op in batch.extract_if(.., |op| op.turn().is_some_and(Turn::is_lost)) {
+            // Those that share another name with this one must not overtake it either.
+            op.turn().inspect(|turn| turn.lose());
             fail(op, &Unavailable::behind());
         }
         loop {

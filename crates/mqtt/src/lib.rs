@@ -10,4 +10,14 @@
 //! version, of forty thousand lines, and end the connection over a message that is too large, which
 //! the broker then sends again for ever.
 
+mod broker;
+mod connection;
+mod opener;
 pub mod packet;
+mod transport;
+mod trouble;
+
+pub use broker::{Address, Broker, Trust};
+pub use connection::{Attention, Connection, Purpose};
+pub use opener::Opener;
+pub use trouble::{Trouble, kind_of};

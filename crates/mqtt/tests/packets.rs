@@ -90,14 +90,14 @@ fn a_message_comes_back_as_it_was_sent_in_either_version() {
 fn a_subscription_asks_for_kept_messages_once() {
     let filter = TopicFilter::parse("a/+").unwrap();
     let mut out = BytesMut::new();
-    let filters = [
-        (filter.clone(), Retained::WhenNew),
-        (filter.clone(), Retained::Never),
-    ];
-    packet::subscribe(&mut out, Version::V5, 1, &filters);
-    assert_eq!(&out[..], b"\x82\x0f\0\x01\0\0\x03a/+\x11\0\x03a/+\x21");
+    packet::subscribe(&mut out, Version::V5, 1, &filter, (Retained::Never, None));
+    assert_eq!(&out[..], b"\x82\x09\0\x01\0\0\x03a/+\x21");
     out.clear();
-    packet::subscribe(&mut out, Version::V311, 1, &filters[..1]);
+    let named = (Retained::WhenNew, Some(300));
+    packet::subscribe(&mut out, Version::V5, 1, &filter, named);
+    assert_eq!(&out[..], b"\x82\x0c\0\x01\x03\x0b\xac\x02\0\x03a/+\x11");
+    out.clear();
+    packet::subscribe(&mut out, Version::V311, 1, &filter, named);
     assert_eq!(&out[..], b"\x82\x08\0\x01\0\x03a/+\x01");
     out.clear();
     packet::unsubscribe(&mut out, Version::V5, 2, &[filter]);

@@ -199,9 +199,9 @@ pub struct ReplayArgs {
 pub enum StateCommand {
     /// List all keys and their values.
     List {
-        /// Only keys that begin like this.
-        #[arg(value_name = "PREFIX", default_value = "")]
-        prefix: String,
+        /// Only keys that begin like this, or that match a pattern: `'door.*'`, `'**.battery'`.
+        #[arg(value_name = "PREFIX|PATTERN", default_value = "")]
+        keys: String,
     },
     /// Show a value.
     Get {
@@ -225,9 +225,12 @@ pub enum StateCommand {
     History {
         /// Its key.
         key: String,
-        /// Only the newest N.
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: usize,
+        /// From this moment on (RFC 3339), or so long ago: `24h`.
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Only the newest N: 20 when nothing is said, and all that is remembered with `--since`.
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
     },
 }
 

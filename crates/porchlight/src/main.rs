@@ -16,6 +16,7 @@ mod log;
 mod new;
 mod outgoing;
 mod output;
+mod performing;
 mod reference;
 mod rehearse;
 mod remembered;

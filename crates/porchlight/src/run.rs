@@ -15,13 +15,14 @@ use crate::gate::Gate;
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
+use crate::performing;
 use crate::remembered::Remembered;
 use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
 use crate::telling::Telling;
 use crate::versions::Versions;
 use crate::{Clock, Ending, output};
-use porchlight_action::{CommandConfig, Limiters, Performer, PerformerConfig};
+use porchlight_action::{Limiters, Performer};
 use porchlight_core::action::{DEAD, FAILED};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
@@ -99,7 +100,8 @@ async fn serve_house(
     let (commits, commits_receiver) = mpsc::unbounded_channel();
     let missed = Arc::new(Missed::default());
 
-    let performer = Arc::new(performer(home, &config, &journal, &clock)?);
+    let blobs = performing::blobs_of(&journal);
+    let performer = Arc::new(performing::performer(home, &config, blobs, &clock)?);
     let limiters = config.limiters.limiters();
     let (offered, offer_to) = (Arc::clone(&missed), stored_sender.clone());
     let out = Arc::new(move |event: Arc<Event>| offered.offer(&offer_to, event));
@@ -227,35 +229,6 @@ fn open_journal(home: &Home, config: &Config, clock: &Clock) -> Result<Journal, 
         output::complain(&salvaged.to_string());
     }
     Ok(journal)
-}
-
-fn performer(
-    home: &Home,
-    config: &Arc<Config>,
-    journal: &Journal,
-    clock: &Clock,
-) -> Result<Performer, String> {
-    let commands = config.commands.iter().map(|(name, command)| {
-        let command = CommandConfig {
-            argv: command.argv.clone(),
-            timeout: command.timeout,
-            max_output: command.max_output,
-            dir: command.dir.clone(),
-        };
-        (name.clone(), command)
-    });
-    let (secrets, journal) = (Arc::clone(config), journal.clone());
-    Performer::new(PerformerConfig {
-        files: home.files(),
-        commands: commands.collect(),
-        secrets: Arc::new(move |reference| secrets.secret(reference)),
-        blobs: Arc::new(move |hash| {
-            let reader = journal.reader().map_err(std::io::Error::other)?;
-            reader.blob(hash).map_err(std::io::Error::other)
-        }),
-        clock: Arc::clone(clock),
-    })
-    .map_err(|error| error.to_string())
 }
 
 fn host(

@@ -6,7 +6,7 @@
 
 use crate::filter;
 use crate::state::hears;
-use porchlight_core::{Event, OnGap, OnReload, Pattern, Timestamp, Wait, WaitId, WaitKind};
+use porchlight_core::{Event, Moved, OnGap, OnReload, Pattern, Timestamp, Wait, WaitId, WaitKind};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub struct Gap {
     /// They don't run; see [`OnGap::Drop`].
     pub dropped: Vec<Wait>,
     /// They fall due at another moment now; see [`OnGap::Resume`].
-    pub moved: Vec<(WaitId, Timestamp)>,
+    pub moved: Vec<Moved>,
 }
 
 impl Agenda {
@@ -153,26 +153,42 @@ impl Agenda {
     }
 
     /// Moves all waits, because the clock was set: they count elapsed time. Gives what moved.
-    pub fn shift(&mut self, forward: bool, by: Duration) -> Vec<(WaitId, Timestamp)> {
+    ///
+    /// When they were begun moves too: an event ends a wait only when it came later, and after a clock
+    /// was set back none would for as long as that.
+    pub fn shift(&mut self, forward: bool, by: Duration) -> Vec<Moved> {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         let by = if forward { by } else { -by };
         let ids: Vec<WaitId> = self.waits.keys().copied().collect();
         let mut moved = Vec::with_capacity(ids.len());
         for id in ids {
-            moved.extend(self.move_by(id, by));
+            let Some(wait) = self.waits.get_mut(&id) else {
+                continue;
+            };
+            let content = &mut wait.content;
+            let until = content.chain.until.as_mut();
+            for moment in [&mut content.began].into_iter().chain(until) {
+                moment.0 = moment.0.saturating_add(by);
+            }
+            moved.extend(self.put_off(id, by));
         }
         moved
     }
 
-    fn move_by(&mut self, id: WaitId, by: i64) -> Option<(WaitId, Timestamp)> {
+    fn put_off(&mut self, id: WaitId, by: i64) -> Option<Moved> {
         let wait = self.waits.get_mut(&id)?;
         self.by_due.remove(&(wait.due, id));
         wait.content.due = Timestamp(wait.due.0.saturating_add(by));
         self.by_due.insert((wait.due, id));
-        Some((id, wait.due))
+        Some(Moved {
+            id,
+            due: wait.due,
+            began: wait.began,
+            until: wait.chain.until,
+        })
     }
 
-    /// After a start: what fell due while the host was down. `alive` is the last moment at which it
+    /// After a start, or when the computer was asleep: what fell due meanwhile. `alive` is the last moment at which it
     /// is known to have run; without one the gap is taken to have begun when the wait fell due.
     pub fn resume(&mut self, alive: Option<Timestamp>, now: Timestamp) -> Gap {
         let mut gap = Gap::default();
@@ -187,7 +203,7 @@ impl Agenda {
                 OnGap::Resume => {
                     let since = alive.unwrap_or(wait.due).max(wait.began);
                     let down = i64::try_from(now.since(since).as_millis()).unwrap_or(i64::MAX);
-                    gap.moved.extend(self.move_by(id, down));
+                    gap.moved.extend(self.put_off(id, down));
                 }
                 OnGap::Drop | OnGap::Fire => {}
             }

@@ -78,6 +78,10 @@ pub(crate) struct Running {
     pub(crate) asked: Vec<Asked>,
     /// How many questions it asked.
     pub(crate) asks: usize,
+    /// The bytes of what the waits that it began keep.
+    pub(crate) kept: usize,
+    /// The bytes by which its writes make the state larger.
+    pub(crate) grown: usize,
     /// The bytes of what it decided.
     pub(crate) size: usize,
     /// A limit of ours (not of Rhai's) that the run hit; it ends as `Limit` whatever it catches.

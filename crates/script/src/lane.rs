@@ -16,10 +16,11 @@ pub(crate) mod parked;
 mod tracks;
 mod version;
 
-pub use job::{Fell, Finished, Job, Past, Told, Work};
-pub(crate) use open::OpenWaits;
+pub use job::{Fell, Finished, Job, Past, Told, Undone, Work};
+pub(crate) use open::{OpenWaits, kept};
 
 use crate::Host;
+use crate::state::Order;
 use job::{parts, unloaded};
 use porchlight_core::{Chain, Outcome, Run, Wait};
 use tracks::{Admission, Tracks};
@@ -58,7 +59,9 @@ impl Lane {
         job: Job,
         report: &mut dyn FnMut(Finished),
     ) {
-        if self.has_held(host, &job) {
+        if let Work::TakeBack(undone) = &job.work {
+            self.take_back(undone);
+        } else if self.has_held(host, &job) {
             if let Work::Wait(wait, _) = &job.work {
                 self.open.end(&wait.name);
                 self.over(&wait.chain);
@@ -67,12 +70,12 @@ impl Lane {
         } else if hold::watches(&job) {
             self.watch(host, job, report);
         } else if let Work::Wait(wait, fell) = &job.work {
-            let mut run = self.end_wait(host, past, wait, *fell, &job);
+            let (mut run, order) = self.end_wait(host, past, wait, *fell, &job);
             self.parked.note(host, job.script.as_deref(), &mut run);
             self.settle(&mut run, Some(wait), &[]);
             self.over(&wait.chain);
             let work = job.work;
-            report(Finished { work, run });
+            report(Finished { work, run, order });
         } else {
             self.trigger(host, past, job, report);
         }
@@ -109,7 +112,8 @@ impl Lane {
             Err(run) => return report(job.done(*run)),
         };
         let cooling = cooldown::key(&script.name, &handler.id, &key);
-        if options.cooldown.is_some() && cooldown::is_on(host.state(), &cooling, now) {
+        let cools = |rest| cooldown::is_on(host.state(), &cooling, rest, now);
+        if options.cooldown.is_some_and(cools) {
             let run = skipped("cooldown");
             return report(job.done(run));
         }
@@ -123,6 +127,12 @@ impl Lane {
                 report(job.done(run));
             }
             Admission::Queue => {
+                if let Some(lasted) = hold::to_be_queued(&job, handler) {
+                    let mut run = skipped("queued");
+                    run.waits.push(lasted);
+                    self.settle(&mut run, None, &[]);
+                    return report(job.done(run));
+                }
                 let overflow = options.overflow;
                 let full = options.max;
                 let dropped = self.tracks.queue(Queued { job, track }, full, overflow);
@@ -174,7 +184,7 @@ impl Lane {
             open,
             writes: cooling.into_iter().collect(),
         };
-        let (mut run, open) = host.call_handler(script, handler, &cause, now, begin);
+        let (mut run, open, order) = host.call_handler(script, handler, &cause, now, begin);
         self.open = open;
         self.parked.note(host, Some(script), &mut run);
         // A run that failed leaves what was under way to its end: the lamp still goes off.
@@ -185,7 +195,10 @@ impl Lane {
         };
         self.settle(&mut run, None, stop);
         self.over(&chain);
-        report(job.done(run));
+        report(Finished {
+            order,
+            ..job.done(run)
+        });
     }
 
     /// Ends a wait: calls what it kept, or says why not.
@@ -196,10 +209,10 @@ impl Lane {
         wait: &Wait,
         fell: Fell,
         job: &Job,
-    ) -> Run {
+    ) -> (Run, Order) {
         let now = host.now();
         let matched = job.event.as_ref().filter(|_| fell == Fell::Matched);
-        let skip = |reason: &str| host.skipped_wait(wait, matched, reason, now);
+        let skip = |reason: &str| (host.skipped_wait(wait, matched, reason, now), None);
         if !self.open.holds(wait) {
             // Cancelled, or replaced, after it had fallen due.
             return skip("cancelled");
@@ -225,14 +238,16 @@ impl Lane {
         });
         let (script, event) = match prepared {
             Ok(prepared) => prepared,
-            Err(message) => return host.failed_wait(wait, matched, message, now),
+            Err(message) => {
+                return (host.failed_wait(wait, matched, message, now), None);
+            }
         };
         let mut open = std::mem::take(&mut self.open);
         open.end(&wait.name);
         let events = (event.as_ref(), matched);
-        let (run, open) = host.call_wait(&script, wait, events, now, open);
+        let (run, open, order) = host.call_wait(&script, wait, events, now, open);
         self.open = open;
-        run
+        (run, order)
     }
 
     /// Takes over what a run did to the waits; `stop` are the chains that gave way to it.
@@ -251,6 +266,22 @@ impl Lane {
         for wait in &run.waits {
             if let Some(chain) = self.open.begun(wait) {
                 self.over(&chain);
+            }
+        }
+    }
+
+    /// A run was not stored: its waits never begin, and those that it ended go on.
+    fn take_back(&mut self, undone: &Undone) {
+        for wait in &undone.begun {
+            if self.open.holds(wait) {
+                self.open.end(&wait.name);
+                self.over(&wait.chain);
+            }
+        }
+        for wait in &undone.cancelled {
+            if !self.open.contains(&wait.name) {
+                self.tracks.entered(&wait.chain);
+                self.open.begun(wait);
             }
         }
     }

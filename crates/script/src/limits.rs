@@ -45,6 +45,8 @@ pub struct Limits {
     pub asks: usize,
     /// State values written in one run.
     pub state_writes: usize,
+    /// Bytes of the state of all scripts together, beyond which this one makes it no larger.
+    pub state_size: usize,
     /// Bytes of everything that one run may decide, as JSON: actions, events, state values, and
     /// what waits keep. Attachments count as references.
     pub run_size: usize,
@@ -54,6 +56,8 @@ pub struct Limits {
     pub waits: usize,
     /// Waits of one script that may be open at once.
     pub waits_outstanding: usize,
+    /// Bytes of what the open waits of one script keep, together.
+    pub waits_size: usize,
     /// How many emitted events may lie between an event and the outside.
     pub emit_depth: u32,
     /// Log lines kept of one run.
@@ -78,10 +82,12 @@ impl Default for Limits {
             actions: 100,
             asks: 100,
             state_writes: 1_000,
+            state_size: 16 << 20,
             run_size: 16 << 20,
             emitted: 100,
             waits: 100,
             waits_outstanding: 10_000,
+            waits_size: 16 << 20,
             emit_depth: 16,
             log_lines: 200,
             log_line_size: 2_048,

@@ -10,16 +10,18 @@ mod by_hand;
 mod change;
 mod grants;
 mod listeners;
+mod taken_back;
 
 pub use by_hand::SetByHand;
 pub(crate) use change::{Changed, KIND, hears, told};
 pub use change::{KeyPattern, StateChange};
 pub(crate) use grants::{Budget, Grants};
 
+use crate::weight::weight;
 use listeners::Listeners;
 use porchlight_core::{StateWrite, Timestamp, same_value};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The first character of the keys that scripts don't see.
@@ -37,30 +39,58 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Values {
     map: BTreeMap<String, Value>,
-    /// How many of them are hidden.
-    hidden: usize,
+    /// The bytes of those that are not hidden.
+    size: usize,
+    /// How many of them are hidden, by the script that they belong to.
+    hidden: HashMap<String, usize>,
     /// Grants of budgets to runs that have not ended.
     granted: BTreeSet<String>,
+    /// How many runs have written.
+    runs: u64,
 }
 
 impl Values {
     fn put(&mut self, key: &str, value: Option<Value>) {
-        let hidden = usize::from(key.starts_with(HIDDEN));
-        match value {
-            Some(value) => match self.map.get_mut(key) {
-                Some(slot) => *slot = value,
-                None => {
-                    self.map.insert(key.to_owned(), value);
-                    self.hidden += hidden;
-                }
-            },
-            None => {
-                if self.map.remove(key).is_some() {
-                    self.hidden -= hidden;
+        let is = value.as_ref().map(|value| heft(key, value));
+        let was = match value {
+            Some(value) => self.map.insert(key.to_owned(), value),
+            None => self.map.remove(key),
+        };
+        let was = was.map(|value| heft(key, &value));
+        if !key.starts_with(HIDDEN) {
+            self.size = self.size + is.unwrap_or(0) - was.unwrap_or(0);
+            return;
+        }
+        let owner = owner(key);
+        match (was, is) {
+            (None, Some(_)) => *self.hidden.entry(owner.to_owned()).or_default() += 1,
+            (Some(_), None) => {
+                if let Some(count) = self.hidden.get_mut(owner) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.hidden.remove(owner);
+                    }
                 }
             }
+            _ => {}
         }
     }
+}
+
+/// The bytes of a value with its key.
+pub(crate) fn heft(key: &str, value: &Value) -> usize {
+    key.len() + weight(value)
+}
+
+/// The script that a hidden value belongs to: `~once/SCRIPT/…`, `~cooldown/SCRIPT/…`, and
+/// `~budget/NAME/MOMENT/EVENT/SCRIPT/…`.
+fn owner(key: &str) -> &str {
+    let mut parts = key.split('/');
+    let script = match parts.next() {
+        Some("~budget") => parts.nth(3),
+        _ => parts.next(),
+    };
+    script.unwrap_or_default()
 }
 
 impl From<Vec<(String, Value)>> for State {
@@ -74,6 +104,11 @@ impl From<Vec<(String, Value)>> for State {
         state
     }
 }
+
+/// The place of a run's writes among those of all runs since the start, without gaps from 1 on; none
+/// where it wrote nothing. Whoever stores the runs must keep this order, or what is stored would
+/// become another state than that which scripts saw.
+pub type Order = Option<u64>;
 
 /// A value that became another.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,12 +130,19 @@ impl State {
     /// Applies the writes of one run; nobody sees only some of them. Gives what became different by
     /// all of them together, of the keys that somebody listens to.
     pub fn apply(&self, writes: &[StateWrite]) -> Vec<Became> {
+        self.apply_in_order(writes).0
+    }
+
+    /// The same, with the place of these writes among those of all runs.
+    pub fn apply_in_order(&self, writes: &[StateWrite]) -> (Vec<Became>, Order) {
         if writes.is_empty() {
-            return Vec::new();
+            return (Vec::new(), None);
         }
         let listeners = self.listeners();
         let mut before: Vec<(&str, Option<Value>)> = Vec::new();
         let mut values = self.write();
+        values.runs += 1;
+        let order = Some(values.runs);
         for write in writes {
             let key = write.key.as_str();
             let was = values.map.get(key);
@@ -122,7 +164,7 @@ impl State {
                 to,
             })
         });
-        became.collect()
+        (became.collect(), order)
     }
 
     /// The keys that begin with a prefix, in order, without the hidden ones.
@@ -144,9 +186,14 @@ impl State {
         pairs.map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
-    /// How many hidden values there are.
-    pub(crate) fn hidden(&self) -> usize {
-        self.read().hidden
+    /// The bytes of all values but the hidden ones.
+    pub(crate) fn size(&self) -> usize {
+        self.read().size
+    }
+
+    /// How many hidden values belong to a script.
+    pub(crate) fn hidden(&self, script: &str) -> usize {
+        self.read().hidden.get(script).copied().unwrap_or(0)
     }
 
     /// Forgets the hidden values that count no more; gives their number. To be called at a start
@@ -179,78 +226,4 @@ pub(crate) fn until(value: &Value) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use porchlight_core::StateOp;
-    use serde_json::json;
-
-    fn write(key: &str, op: StateOp) -> StateWrite {
-        StateWrite {
-            key: key.to_owned(),
-            op,
-        }
-    }
-
-    #[test]
-    fn writes_apply_in_order_and_keys_are_found_by_prefix() {
-        let state = State::from(vec![("a.x".to_owned(), json!(1))]);
-        let became = state.apply(&[
-            write("a.y", StateOp::Set(json!("yes"))),
-            write("a.x", StateOp::Add(2.into())),
-            write("b", StateOp::Set(json!(true))),
-            write("b", StateOp::Remove),
-        ]);
-        assert!(became.is_empty(), "nobody listens");
-        assert_eq!(state.get("a.x"), Some(json!(3)));
-        assert_eq!(state.keys("a."), ["a.x", "a.y"]);
-        assert_eq!(state.get("b"), None);
-    }
-
-    #[test]
-    fn several_writes_of_one_key_are_one_change_and_there_and_back_is_none() {
-        let state = State::from(vec![
-            ("b".to_owned(), json!(true)),
-            ("one".to_owned(), json!(1)),
-        ]);
-        state.heed(&porchlight_core::NewWait {
-            kind: porchlight_core::WaitKind::Event {
-                pattern: "state.*".to_owned(),
-                filter: Vec::new(),
-                function: String::new(),
-                arguments: Vec::new(),
-            },
-            ..porchlight_core::NewWait::default()
-        });
-        let became = state.apply(&[
-            write("n", StateOp::Add(1.into())),
-            write("b", StateOp::Remove),
-            write("n", StateOp::Add(2.into())),
-            write("b", StateOp::Set(json!(true))),
-            write("one", StateOp::Set(json!(1.0))),
-            write("~once/a", StateOp::Set(json!({"until": 5}))),
-        ]);
-        let one = Became {
-            key: "n".to_owned(),
-            from: None,
-            to: Some(json!(3)),
-        };
-        assert_eq!(became, [one]);
-    }
-
-    #[test]
-    fn hidden_values_are_not_listed_and_go_when_their_time_is_over() {
-        let hidden = |key: &str, until: i64| (key.to_owned(), json!({"until": until}));
-        let state = State::from(vec![
-            hidden("plain", 1),
-            hidden("~once/a", 10),
-            hidden("~once/b", 20),
-            ("~odd".to_owned(), json!(1)),
-        ]);
-        assert_eq!(state.keys(""), ["plain"]);
-        assert!(state.keys("~").is_empty());
-        assert_eq!((state.hidden(), state.prune(Timestamp(10))), (3, 1));
-        assert_eq!(state.get("~once/a"), None);
-        assert_eq!((state.hidden(), state.prune(Timestamp(10))), (2, 0));
-        assert!(state.get("plain").is_some());
-    }
-}
+mod tests;

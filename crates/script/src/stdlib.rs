@@ -15,6 +15,64 @@ const FILES: &[(&str, &str, &str)] = &[
         "lib/message.rhai",
         include_str!("../stdlib/message.rhai"),
     ),
+    ("nx", "lib/nx.rhai", include_str!("../stdlib/nx.rhai")),
+    (
+        "openeye",
+        "lib/openeye.rhai",
+        include_str!("../stdlib/openeye.rhai"),
+    ),
+    (
+        "salient",
+        "lib/salient.rhai",
+        include_str!("../stdlib/salient.rhai"),
+    ),
+    ("soap", "lib/soap.rhai", include_str!("../stdlib/soap.rhai")),
+    (
+        "synology",
+        "lib/synology.rhai",
+        include_str!("../stdlib/synology.rhai"),
+    ),
+];
+
+/// Path and text of what the files above import: one for each driver or service. They are in no
+/// scope by themselves, and are replaced in the same way.
+const PARTS: &[(&str, &str)] = &[
+    (
+        "lib/message/discord.rhai",
+        include_str!("../stdlib/message/discord.rhai"),
+    ),
+    (
+        "lib/message/gotify.rhai",
+        include_str!("../stdlib/message/gotify.rhai"),
+    ),
+    (
+        "lib/message/matrix.rhai",
+        include_str!("../stdlib/message/matrix.rhai"),
+    ),
+    (
+        "lib/message/ntfy.rhai",
+        include_str!("../stdlib/message/ntfy.rhai"),
+    ),
+    (
+        "lib/message/pushover.rhai",
+        include_str!("../stdlib/message/pushover.rhai"),
+    ),
+    (
+        "lib/message/slack.rhai",
+        include_str!("../stdlib/message/slack.rhai"),
+    ),
+    (
+        "lib/message/teams.rhai",
+        include_str!("../stdlib/message/teams.rhai"),
+    ),
+    (
+        "lib/message/telegram.rhai",
+        include_str!("../stdlib/message/telegram.rhai"),
+    ),
+    (
+        "lib/message/words.rhai",
+        include_str!("../stdlib/message/words.rhai"),
+    ),
 ];
 
 /// Name and text of every file of the standard library.
@@ -27,8 +85,16 @@ pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     FILES.iter().map(|(name, path, _)| (*name, *path))
 }
 
-/// The embedded text for a path such as `lib/light.rhai`.
+/// The embedded text for a path such as `lib/light.rhai` or `lib/light/hue.rhai`.
 pub(crate) fn embedded(path: &str) -> Option<&'static str> {
-    let file = FILES.iter().find(|(_, known, _)| *known == path)?;
-    Some(file.2)
+    let files = FILES.iter().map(|(_, path, text)| (path, text));
+    let parts = PARTS.iter().map(|(path, text)| (path, text));
+    let file = files.chain(parts).find(|(known, _)| **known == path)?;
+    Some(file.1)
+}
+
+/// Whether this is the path of a file of the standard library, also where a file of the owner's
+/// stands in its place.
+pub(crate) fn is_standard(path: &str) -> bool {
+    embedded(path).is_some()
 }

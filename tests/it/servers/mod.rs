@@ -7,8 +7,11 @@
 mod adaptivecards;
 mod apprise;
 mod emulate;
+mod httpbin;
 mod libreoffice;
 pub mod mosquitto;
+mod moto;
+mod spyne;
 pub mod zigbee2mqtt;
 
 use super::house::eventually;
@@ -136,7 +139,10 @@ impl Drop for Server {
             self.kill();
         }
         if std::thread::panicking() {
-            eprintln!("{} said:\n{}", self.place.display(), self.log());
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines[lines.len().saturating_sub(30)..].join("\n");
+            eprintln!("{} said at last:\n{last}", self.place.display());
         }
     }
 }

@@ -5,7 +5,7 @@
 pub mod server;
 
 use bytes::Bytes;
-use porchlight_action::{CommandConfig, Performer, PerformerConfig};
+use porchlight_action::{CommandConfig, HttpConfig, Performer, PerformerConfig};
 use porchlight_core::{ActionError, Receipt, Secret, Timestamp};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -27,6 +27,15 @@ pub fn home() -> Home {
 }
 
 pub fn home_with(commands: &[(&str, &str)]) -> Home {
+    furnish(commands, HttpConfig::default())
+}
+
+/// A home with these tables for requests.
+pub fn home_for(http: HttpConfig) -> Home {
+    furnish(&[], http)
+}
+
+fn furnish(commands: &[(&str, &str)], http: HttpConfig) -> Home {
     let folder = tempfile::tempdir().unwrap();
     let files = folder.path().join("files");
     let command = |script: &str| CommandConfig {
@@ -40,11 +49,13 @@ pub fn home_with(commands: &[(&str, &str)]) -> Home {
         .map(|(name, script)| ((*name).to_owned(), command(script)))
         .collect();
     let performer = Performer::new(PerformerConfig {
+        brokers: Vec::new(),
         files: files.clone(),
         commands,
         secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
         blobs: Arc::new(|hash| Ok((hash == "abc").then(|| Bytes::from_static(BLOB)))),
         clock: Arc::new(|| Timestamp(1_800_000_000_000)),
+        http,
     })
     .unwrap();
     Home {
@@ -76,11 +87,13 @@ impl Home {
     /// A new performer over the same folder: what a restart forgets is forgotten.
     pub fn restarted(self) -> Self {
         let performer = Performer::new(PerformerConfig {
+            brokers: Vec::new(),
             files: self.files.clone(),
             commands: HashMap::new(),
             secrets: Arc::new(|_| None),
             blobs: Arc::new(|_| Ok(None)),
             clock: Arc::new(|| Timestamp(1_800_000_000_000)),
+            http: HttpConfig::default(),
         })
         .unwrap();
         Self {

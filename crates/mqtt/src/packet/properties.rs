@@ -35,6 +35,10 @@ pub struct Properties {
     pub maximum_qos: Option<u8>,
     /// Whether the broker keeps retained messages.
     pub retain_available: Option<bool>,
+    /// Whether the broker says for which subscription a message comes.
+    pub subscription_ids: Option<bool>,
+    /// For which subscriptions of ours it came.
+    pub subscriptions: Vec<u32>,
 }
 
 impl Properties {
@@ -46,6 +50,13 @@ impl Properties {
         while !bytes.is_empty() {
             let id = bytes.byte()?;
             match id {
+                0x0b => {
+                    let id = u32::try_from(bytes.variable()?).unwrap_or_default();
+                    if found.subscriptions.len() < MOST_USER {
+                        found.subscriptions.push(id);
+                    }
+                }
+                0x29 => found.subscription_ids = Some(bytes.byte()? == 1),
                 0x01 => found.text = bytes.byte()? == 1,
                 0x02 => found.expiry = Some(bytes.long()?),
                 0x03 => found.content_type = Some(bytes.text()?),
@@ -65,11 +76,10 @@ impl Properties {
                 }
                 0x27 => found.maximum_packet = Some(bytes.long()?),
                 // Of no use here, by their shapes.
-                0x0b => _ = bytes.variable()?,
                 0x11 | 0x18 => _ = bytes.long()?,
                 0x15 | 0x1a | 0x1c => _ = bytes.text()?,
                 0x16 => _ = bytes.binary()?,
-                0x17 | 0x19 | 0x28 | 0x29 | 0x2a => _ = bytes.byte()?,
+                0x17 | 0x19 | 0x28 | 0x2a => _ = bytes.byte()?,
                 0x22 | 0x23 => _ = bytes.short()?,
                 _ => return Err(Malformed("an unknown property")),
             }

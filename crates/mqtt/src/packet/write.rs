@@ -77,26 +77,30 @@ pub fn puback(out: &mut BytesMut, number: u16) {
     packet(out, 0x40, &number.to_be_bytes());
 }
 
-/// SUBSCRIBE with quality of service 1. `retained` asks for kept messages also where the
-/// subscription exists already; only MQTT 5 can say no.
+/// SUBSCRIBE to one filter with quality of service 1. Under MQTT 5 the messages carry `id` (1 to
+/// 268,435,455) and `retained` says which kept messages come.
 pub fn subscribe(
     out: &mut BytesMut,
     version: Version,
     number: u16,
-    filters: &[(TopicFilter, Retained)],
+    filter: &TopicFilter,
+    (retained, id): (Retained, Option<u32>),
 ) {
     let mut body = BytesMut::new();
     body.put_u16(number);
+    let mut options = 1;
     if version == Version::V5 {
-        put_variable(&mut body, 0);
+        let mut properties = BytesMut::new();
+        if let Some(id) = id.and_then(|id| usize::try_from(id).ok()) {
+            properties.put_u8(0x0b);
+            put_variable(&mut properties, id);
+        }
+        put_variable(&mut body, properties.len());
+        body.put_slice(&properties);
+        options |= (retained as u8) << 4;
     }
-    for (filter, retained) in filters {
-        put_text(&mut body, filter.as_str());
-        body.put_u8(match version {
-            Version::V311 => 1,
-            Version::V5 => 1 | (*retained as u8) << 4,
-        });
-    }
+    put_text(&mut body, filter.as_str());
+    body.put_u8(options);
     packet(out, 0x82, &body);
 }
 

@@ -45,9 +45,11 @@ pub fn read(section: &Section<'_>, base: &Limits) -> Limits {
         asks: count("asks", 0, 10_000, base.asks),
         waits: count("waits", 0, 10_000, base.waits),
         waits_outstanding: count("waits_outstanding", 0, 100_000, base.waits_outstanding),
+        waits_size: size("waits_size", 1 << 30, base.waits_size),
         emitted: count("emitted", 0, 10_000, base.emitted),
         log_lines: count("log_lines", 0, 10_000, base.log_lines),
         state_writes: count("state_writes", 0, 100_000, base.state_writes),
+        state_size: size("state_size", 1 << 30, base.state_size),
         run_size: size("run_size", 256 << 20, base.run_size),
         ..base.clone()
     }

@@ -8,8 +8,10 @@ mod advice;
 mod agreement;
 pub mod guards;
 mod home_place;
+mod http;
 mod limits;
 mod limits_out;
+mod oauth;
 mod reader;
 mod rules;
 mod schemes;
@@ -17,12 +19,14 @@ pub mod scripts;
 mod secret;
 mod server;
 pub mod targets;
+mod tls;
 pub mod unasked;
 mod values;
 mod webhooks;
 
 use crate::dispatch::system_clock;
 use limits_out::LimitersOut;
+use porchlight_action::{OauthConfig, ProxyConfig, TlsConfig};
 use porchlight_core::{Diagnostic, Secret, Severity};
 use porchlight_script::schedule::HomePlace;
 use porchlight_source::Webhook;
@@ -33,6 +37,7 @@ use secret::SecretSource;
 pub use server::{Address, DEFAULT_LISTEN, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
 use values::to_json;
@@ -52,6 +57,12 @@ pub struct Config {
     pub webhooks: Vec<Webhook>,
     /// `[light.NAME]`, `[message.NAME]` and their secrets.
     pub targets: Targets,
+    /// `[tls.NAME]`.
+    pub tls: HashMap<String, TlsConfig>,
+    /// `[oauth.NAME]`.
+    pub oauth: HashMap<String, Arc<OauthConfig>>,
+    /// `[http]`.
+    pub proxy: Option<ProxyConfig>,
     /// `[limit.NAME]`.
     pub limiters: LimitersOut,
     /// `[command.NAME]`.
@@ -160,6 +171,8 @@ impl Config {
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
         let targets = Targets::read(&root, &secrets);
+        let tls = tls::read(&root, home, now);
+        let oauth = oauth::read(&root, &secrets, &tls);
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
@@ -172,6 +185,9 @@ impl Config {
             journal: read_journal(&root),
             webhooks,
             targets,
+            tls,
+            oauth,
+            proxy: http::read_proxy(&root, &secrets),
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")

@@ -1,15 +1,16 @@
 //! Takes finished runs to the journal, in order, and lets their effects out once they are stored.
 //!
 //! Nothing that a run decided happens before its commit. A journal that can't store (a full disk)
-//! stops this queue, not the scripts' past: the run waits here and is tried again until it fits.
+//! stops this queue, not the scripts' past: the run waits here and is tried again until it fits. A
+//! run that the journal refuses for good is stored as one that failed, and nobody waits for it.
 
-use super::{CommittedRun, Input};
+use super::{CommittedRun, Input, TakenBack};
 use crate::outgoing::Outgoing;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use porchlight_core::{OpenAction, Run, Timestamp};
-use porchlight_journal::{Beside, Committed, Journal, Turn, Unavailable};
-use std::collections::{HashMap, VecDeque};
+use porchlight_core::{OpenAction, Outcome, Run, Timestamp};
+use porchlight_journal::{Beside, Committed, Journal, Reason, Turns, Unavailable};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -17,17 +18,60 @@ use tokio::sync::mpsc;
 /// Commits under way at once. They share the journal's transactions; more would only wait there.
 const MAX_UNDER_WAY: usize = 1024;
 
+/// Of the title of a run that was refused so much is kept: it may be what was too large.
+const LONGEST_TITLE: usize = 200;
+
 /// The pause before what could not be stored is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// A run to store.
 pub struct Commit {
     /// The run.
-    pub run: Run,
+    pub(super) run: Run,
     /// What is stored together with it; its turn is given here.
-    pub beside: Beside,
+    pub(super) beside: Beside,
     /// Whether its event counts the run: it is a handler's, or a wait's that the event ended.
-    pub of_event: bool,
+    of_event: bool,
+    /// The run that the journal refused, in whose place this one is.
+    refused: Option<Box<TakenBack>>,
+}
+
+impl Commit {
+    /// A run, what is stored together with it, and whether its event counts it.
+    pub fn new(run: Run, beside: Beside, of_event: bool) -> Self {
+        Self {
+            run,
+            beside,
+            of_event,
+            refused: None,
+        }
+    }
+
+    /// The record of a run that the journal refuses: as one that failed and decided nothing.
+    fn refused(self, error: &Unavailable) -> Self {
+        let message = format!("{error}; what this run decided was dropped");
+        let place = self.run.place.clone();
+        let failed = Run {
+            title: self.run.title.chars().take(LONGEST_TITLE).collect(),
+            outcome: Outcome::Error { message, place },
+            logs: Vec::new(),
+            actions: Vec::new(),
+            state: Vec::new(),
+            waits: Vec::new(),
+            cancelled: Vec::new(),
+            emitted: Vec::new(),
+            asked: Vec::new(),
+            ..self.run.clone()
+        };
+        Self {
+            refused: Some(Box::new(TakenBack {
+                run: self.run,
+                kept: Vec::new(),
+            })),
+            run: failed,
+            ..self
+        }
+    }
 }
 
 /// Where committed effects go.
@@ -47,11 +91,12 @@ pub async fn run(commits: mpsc::UnboundedReceiver<Commit>, exits: Exits) {
     store_all(commits, &exits.journal, let_out).await;
 }
 
-/// Stores all runs, those of one script in the order in which they come.
+/// Stores all runs, those of one script, and those that write one key, in the order in which they
+/// come.
 ///
-/// Many are under way at once. When one can't be stored, those behind it of its script are not
-/// stored either (see [`Turn`]); nothing new is taken until all of them are handed over again, in
-/// order and under a new turn.
+/// Many are under way at once. When one can't be stored, those behind it that belong together with
+/// it are not stored either (see [`Turns`]); nothing new is taken until all of them are handed over
+/// again, in order and under new turns.
 async fn store_all(
     mut commits: mpsc::UnboundedReceiver<Commit>,
     journal: &Journal,
@@ -59,7 +104,7 @@ async fn store_all(
 ) {
     let mut under_way = FuturesOrdered::new();
     let mut again: VecDeque<Commit> = VecDeque::new();
-    let mut turns: HashMap<String, Turn> = HashMap::new();
+    let mut turns = Turns::default();
     let mut open = true;
     let settle = |(commit, result): Stored, again: &mut VecDeque<Commit>| match result {
         Ok(committed) => let_out(&commit, committed),
@@ -74,7 +119,7 @@ async fn store_all(
                 biased;
                 Some(result) = under_way.next() => settle(result, &mut again),
                 commit = commits.recv(), if open && under_way.len() < MAX_UNDER_WAY => match commit {
-                    Some(commit) => under_way.push_back(store(commit, journal.clone(), &mut turns)),
+                    Some(commit) => under_way.push_back(store(commit, journal.clone(), &turns)),
                     None => open = false,
                 },
             }
@@ -82,9 +127,9 @@ async fn store_all(
             settle(result, &mut again);
         } else {
             tokio::time::sleep(RETRY_AFTER).await;
-            turns.clear();
+            turns = Turns::default();
             for commit in again.drain(..) {
-                under_way.push_back(store(commit, journal.clone(), &mut turns));
+                under_way.push_back(store(commit, journal.clone(), &turns));
             }
         }
     }
@@ -95,15 +140,38 @@ type Stored = (Commit, Result<Committed, Unavailable>);
 fn store(
     mut commit: Commit,
     journal: Journal,
-    turns: &mut HashMap<String, Turn>,
+    turns: &Turns,
 ) -> impl Future<Output = Stored> + use<> {
-    let turn = turns.entry(commit.run.script.clone()).or_default();
-    commit.beside.turn = Some(turn.clone());
+    let script = [("script", commit.run.script.as_str())];
+    let keys = commit.run.state.iter();
+    let keys = keys.map(|write| ("key", write.key.as_str()));
+    commit.beside.turn = Some(turns.of(script.into_iter().chain(keys)));
     async move {
-        let (run, beside) = (commit.run.clone(), commit.beside.clone());
-        let result = journal.commit_beside(run, beside).await;
+        let result = try_to_store(&commit, &journal).await;
+        let error = match result {
+            Err(error) if error.reason == Reason::Refused => error,
+            result => return (commit, result),
+        };
+        tracing::error!(%error, script = commit.run.script, "a run can't be stored; it is recorded as one that failed");
+        let mut commit = match commit.refused {
+            Some(_) => commit,
+            None => commit.refused(&error),
+        };
+        if let Some(refused) = &mut commit.refused {
+            refused.read_kept(&journal).await;
+        }
+        let result = match try_to_store(&commit, &journal).await {
+            // Not even that. What ends with it stays as it is until the next start.
+            Err(error) if error.reason == Reason::Refused => Ok(Committed::default()),
+            result => result,
+        };
         (commit, result)
     }
+}
+
+async fn try_to_store(commit: &Commit, journal: &Journal) -> Result<Committed, Unavailable> {
+    let (run, beside) = (commit.run.clone(), commit.beside.clone());
+    journal.commit_beside(run, beside).await
 }
 
 fn let_out(commit: &Commit, committed: Committed, exits: &Exits) {
@@ -130,6 +198,7 @@ fn let_out(commit: &Commit, committed: Committed, exits: &Exits) {
         waits: committed.waits,
         removed: committed.removed,
         emitted: committed.emitted,
+        refused: commit.refused.clone(),
     })));
 }
 
@@ -164,15 +233,11 @@ mod tests {
             asked: Vec::new(),
             depth: 0,
         };
-        Commit {
-            run,
-            beside: Beside::default(),
-            of_event: false,
-        }
+        Commit::new(run, Beside::default(), false)
     }
 
     #[tokio::test]
-    async fn runs_of_one_script_are_stored_in_their_order_also_when_the_first_did_not_fit() {
+    async fn runs_that_write_one_key_are_stored_in_their_order_also_when_the_first_did_not_fit() {
         let home = tempfile::tempdir().unwrap();
         let journal = |max_pages| {
             let options = Options {
@@ -193,9 +258,8 @@ mod tests {
         let last = 1_000;
         let send = |handler: u32, bytes| {
             let name = handler.to_string();
-            sender
-                .send(commit("gate.rhai", &name, &name, bytes))
-                .unwrap();
+            let script = ["gate.rhai", "door.rhai", "hall.rhai"][handler as usize % 3];
+            sender.send(commit(script, &name, &name, bytes)).unwrap();
         };
         send(1, 1_500_000);
         (2..=last).for_each(|handler| send(handler, 10));

@@ -2,6 +2,7 @@
 
 use super::backlog::Page;
 use super::heard;
+use super::refused::TakenBack;
 use porchlight_core::{Event, EventId, Wait, WaitId};
 use porchlight_journal::StateEdit;
 use porchlight_script::{Finished, Lane, Script, Subscriptions};
@@ -72,4 +73,6 @@ pub struct CommittedRun {
     pub removed: Vec<WaitId>,
     /// The events that it emitted.
     pub emitted: Vec<Event>,
+    /// The run that the journal refused, when it stored only that there was one.
+    pub refused: Option<Box<TakenBack>>,
 }

@@ -10,23 +10,29 @@
 //! when it has room (see [`backlog`]).
 
 pub mod backlog;
+mod clocks;
 pub mod committer;
 mod edits;
 mod heard;
+mod in_order;
 mod input;
 pub mod lanes;
 mod lookup;
 mod open;
 mod parked;
+mod recent;
+mod refused;
 mod silences;
 mod ticks;
 mod waits;
 pub mod workers;
 
 use backlog::Purpose;
+use clocks::Clocks;
 use committer::Commit;
 use edits::Values;
 pub use edits::look_for_edits;
+use in_order::InOrder;
 pub use input::{CommittedRun, Input, ScriptSet};
 use lanes::{Lanes, Offer};
 use lookup::{Lookup, job};
@@ -35,11 +41,12 @@ use porchlight_core::{Event, EventId, Timestamp, Wait};
 use porchlight_journal::{Beside, Journal, ScheduleRow, Silence, StateEdit};
 use porchlight_script::schedule::HomePlace;
 use porchlight_script::{Agenda, Fell, Finished, Job, Script, State, Trigger, Work};
+use recent::Recent;
+use refused::TakenBack;
 use silences::Silences;
 use std::sync::Arc;
 use ticks::Clockwork;
 use tokio::sync::{mpsc, oneshot};
-use waits::Clocks;
 use workers::Workers;
 
 /// Events held in memory at once; beyond it, jobs are deferred to the journal.
@@ -52,6 +59,7 @@ pub struct Dispatcher {
     open: OpenEvents,
     agenda: Agenda,
     clocks: Clocks,
+    recent: Recent,
     /// The last moment at which the host is known to have run before.
     last_alive: Option<Timestamp>,
     /// The events of before the start are still being read.
@@ -64,6 +72,7 @@ pub struct Dispatcher {
     journal: Journal,
     workers: Workers,
     commits: mpsc::UnboundedSender<Commit>,
+    in_order: InOrder,
     uncommitted: usize,
     backlog: backlog::Loader,
     missed: Arc<backlog::Missed>,
@@ -121,6 +130,7 @@ impl Dispatcher {
             open: OpenEvents::default(),
             agenda,
             clocks: Clocks::new((parts.clock)()),
+            recent: Recent::default(),
             last_alive: parts.last_alive,
             recovering: true,
             kept_silences: parts.silences.len(),
@@ -130,6 +140,7 @@ impl Dispatcher {
             journal: parts.journal,
             workers: parts.workers,
             commits: parts.commits,
+            in_order: InOrder::default(),
             uncommitted: 0,
             backlog: parts.backlog,
             missed: parts.missed,
@@ -237,6 +248,9 @@ impl Dispatcher {
             }
         }
         let full = self.open.len() >= MAX_OPEN_EVENTS;
+        if self.is_at_work() {
+            self.recent.keep(event);
+        }
         let mut queued = self.end_waits(event);
         for (script, jobs) in jobs {
             let count = jobs.len();
@@ -268,7 +282,7 @@ impl Dispatcher {
             beside.ends.event_finished = self.open.job_ended(event, deferred);
         }
         match &finished.work {
-            Work::Handler(_) | Work::Start(..) => {}
+            Work::Handler(_) | Work::Start(..) | Work::TakeBack(_) => {}
             Work::Wait(wait, _) => beside.ends.wait = Some(wait.id),
             Work::Silence(told) => {
                 self.silences.ended(&finished.run.script, told);
@@ -280,11 +294,8 @@ impl Dispatcher {
             }
         }
         self.uncommitted += 1;
-        _ = self.commits.send(Commit {
-            run: finished.run,
-            beside,
-            of_event,
-        });
+        let commit = Commit::new(finished.run, beside, of_event);
+        self.hand_over(finished.order, commit);
     }
 
     fn committed(&mut self, committed: CommittedRun) {
@@ -298,7 +309,21 @@ impl Dispatcher {
         for id in committed.removed {
             self.agenda.remove(id);
         }
-        self.add_waits(committed.waits);
+        if let Some(refused) = committed.refused {
+            self.take_back(*refused);
+        }
+        let waits = committed.waits;
+        let came_meanwhile = self.recent.since(&waits);
+        self.add_waits(waits);
+        for event in came_meanwhile {
+            let ended = self.end_waits(&event);
+            if ended > 0 {
+                self.open.queued(event.id, ended);
+            }
+        }
+        if !self.is_at_work() {
+            self.recent.forget();
+        }
         for event in committed.emitted {
             self.dispatch(&Arc::new(event), Lookup::Live);
         }
@@ -317,8 +342,13 @@ impl Dispatcher {
         }
     }
 
+    /// Whether a run is under way, or on its way to the journal.
+    fn is_at_work(&self) -> bool {
+        self.uncommitted > 0 || self.lanes.any_busy()
+    }
+
     fn is_stopped(&mut self) -> bool {
-        if self.stopping.is_none() || self.lanes.any_busy() || self.uncommitted > 0 {
+        if self.stopping.is_none() || self.is_at_work() {
             return false;
         }
         if let Some(done) = self.stopping.take() {

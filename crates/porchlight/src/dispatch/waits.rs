@@ -7,47 +7,12 @@ use super::Dispatcher;
 use porchlight_core::{Event, Timestamp, Wait};
 use porchlight_script::{Fell, Job, Work};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The wall clock may be set while we sleep, so never sleep longer than this at a time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// With nothing to wait for, one look a minute costs nothing.
 const IDLE_SLEEP: Duration = Duration::from_secs(60);
-/// How often the journal is told that the host is alive, while some wait asks for it.
-const BEAT: Duration = Duration::from_secs(60);
-/// A difference between the two clocks below this is not a clock that was set.
-const JUMP: Duration = Duration::from_secs(2);
-
-/// Compares the wall clock with the monotonic one, to notice that it was set.
-pub struct Clocks {
-    instant: Instant,
-    wall: Timestamp,
-    beat: Instant,
-}
-
-impl Clocks {
-    /// Compares from now on.
-    pub fn new(wall: Timestamp) -> Self {
-        let instant = Instant::now();
-        Self {
-            instant,
-            wall,
-            beat: instant,
-        }
-    }
-
-    /// How far the wall clock was set since the last look, and whether forward.
-    fn jump(&mut self, instant: Instant, wall: Timestamp) -> Option<(bool, Duration)> {
-        let expected = self.wall.after(instant - self.instant);
-        (self.instant, self.wall) = (instant, wall);
-        let (forward, by) = if wall > expected {
-            (true, wall.since(expected))
-        } else {
-            (false, expected.since(wall))
-        };
-        (by >= JUMP).then_some((forward, by))
-    }
-}
 
 impl Dispatcher {
     /// How long to sleep before looking at the waits again.
@@ -60,18 +25,22 @@ impl Dispatcher {
 
     /// At the start: what the time that the host was down means to the waits.
     pub(super) fn resume_waits(&mut self) {
-        let gap = self.agenda.resume(self.last_alive, (self.clock)());
+        self.mind_gap(self.last_alive, (self.clock)());
+    }
+
+    /// Nothing ran since the host was last alive: what that means to the waits.
+    fn mind_gap(&mut self, alive: Option<Timestamp>, now: Timestamp) {
+        let gap = self.agenda.resume(alive, now);
         if !gap.moved.is_empty() {
             self.journal.reschedule(gap.moved);
         }
         self.drop_waits(gap.dropped, "gap");
     }
 
-    /// Queues the waits that have fallen due. Those of before the start come after the events of
-    /// before the start, because such an event may have ended them.
-    pub(super) fn start_due_waits(&mut self) {
-        let (now, instant) = ((self.clock)(), Instant::now());
-        if let Some((forward, by)) = self.clocks.jump(instant, now) {
+    /// Looks at the clocks: whether the wall clock was set, and whether the computer was asleep.
+    fn mind_clocks(&mut self, now: Timestamp) {
+        let passed = self.clocks.look(now);
+        if let Some((forward, by)) = passed.set {
             tracing::warn!(
                 seconds = by.as_secs(),
                 forward,
@@ -83,10 +52,24 @@ impl Dispatcher {
                 self.journal.reschedule(moved);
             }
         }
-        if self.agenda.counts_uptime() && instant >= self.clocks.beat {
-            self.clocks.beat = instant + BEAT;
+        if let Some(slept) = passed.slept {
+            tracing::info!(
+                seconds = slept.as_secs(),
+                "the computer was asleep; for waits that is a gap"
+            );
+            let millis = i64::try_from(slept.as_millis()).unwrap_or(i64::MAX);
+            self.mind_gap(Some(Timestamp(now.0.saturating_sub(millis))), now);
+        }
+        if self.agenda.counts_uptime() && self.clocks.beats() {
             self.journal.beat();
         }
+    }
+
+    /// Queues the waits that have fallen due. Those of before the start come after the events of
+    /// before the start, because such an event may have ended them.
+    pub(super) fn start_due_waits(&mut self) {
+        let now = (self.clock)();
+        self.mind_clocks(now);
         if self.stopping.is_some() || self.recovering {
             return;
         }
@@ -152,20 +135,4 @@ impl Dispatcher {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_is_set_is_noticed_and_one_that_runs_is_not() {
-        let mut clocks = Clocks::new(Timestamp(1_000_000));
-        let begun = clocks.instant;
-        let after = |seconds| begun + Duration::from_secs(seconds);
-        assert_eq!(clocks.jump(after(60), Timestamp(1_061_000)), None);
-        let hour = Duration::from_secs(3600);
-        let forward = clocks.jump(after(61), Timestamp(1_062_000 + 3_600_000));
-        assert_eq!(forward, Some((true, hour)));
-        let back = clocks.jump(after(62), Timestamp(1_063_000));
-        assert_eq!(back, Some((false, hour)));
-        assert_eq!(clocks.jump(after(63), Timestamp(1_064_000)), None);
-    }
-}
+mod tests;

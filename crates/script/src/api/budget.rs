@@ -6,6 +6,7 @@
 
 use super::{Fallible, duration, function, wrong};
 use crate::current::{self, Running};
+use crate::permissions::{self, Need};
 use crate::state::{Budget, HIDDEN};
 use porchlight_core::{StateOp, StateWrite};
 use rhai::{Dynamic, Engine};
@@ -16,8 +17,9 @@ use std::time::Duration;
 /// Grants in one window: each is counted at every question.
 const LARGEST: i64 = 1_000;
 
-/// Hidden values of all scripts together: keys come from strangers.
-const MOST_HIDDEN: usize = 100_000;
+/// Hidden values of one script, some 200 bytes each: keys come from strangers. A bound for all
+/// scripts together would let one that uses it up silence the others.
+const MOST_HIDDEN: usize = 50_000;
 
 /// Longer keys are hashed: a state key is no place for a sender's long text.
 const LONGEST: usize = 100;
@@ -170,6 +172,7 @@ fn checked(of: &str, name: &str, most: i64, span: &Dynamic) -> Fallible<(usize, 
     if name.is_empty() || name.len() > LONGEST || name.contains('/') {
         return wrong("the name of a budget has 1 to 100 bytes and no `/`");
     }
+    permissions::check(|| Need::Budget(name.to_owned()))?;
     let span = length(span, of)?;
     match usize::try_from(most) {
         Ok(count) if (1..=LARGEST).contains(&most) => Ok((count, span)),
@@ -181,11 +184,13 @@ fn checked(of: &str, name: &str, most: i64, span: &Dynamic) -> Fallible<(usize, 
 
 /// Writes a hidden value with the run.
 fn keep(running: &mut Running, key: String, value: Value) -> Fallible<()> {
-    if running.config.state.hidden() >= MOST_HIDDEN {
-        running.config.state.prune(running.now);
-        if running.config.state.hidden() >= MOST_HIDDEN {
+    let script = &running.script.name;
+    let state = &running.config.state;
+    if state.hidden(script) >= MOST_HIDDEN {
+        state.prune(running.now);
+        if state.hidden(script) >= MOST_HIDDEN {
             return wrong(format!(
-                "more than {MOST_HIDDEN} budgets, cooldowns and `once_per` are under way; use fewer keys or shorter times"
+                "more than {MOST_HIDDEN} budgets, cooldowns and `once_per` of {script} are under way; use fewer keys or shorter times"
             ));
         }
     }

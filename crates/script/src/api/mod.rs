@@ -25,6 +25,8 @@ pub(crate) mod waits;
 
 use porchlight_core::diagnostic::nearest;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext, Position};
+pub(crate) use sheet::path_mistake;
+pub(crate) use waits::wait_words;
 
 pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 

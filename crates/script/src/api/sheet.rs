@@ -122,6 +122,12 @@ pub(super) fn file() -> Module {
     module
 }
 
+/// What is wrong with a path.
+pub(crate) fn path_mistake(path: &str) -> Option<String> {
+    let wrong = checked(path).err()?;
+    Some(crate::explain::mistake(&wrong, "").message)
+}
+
 /// The action that performs it keeps to its folder as well; here the author sees it earlier.
 fn checked(path: &str) -> Fallible<&str> {
     let parts = std::path::Path::new(path).components();

@@ -55,7 +55,8 @@ pub(super) fn tell(mut told: Told, options: &mut Map) -> Fallible<()> {
         },
     };
     let key = text(options, "key")?.unwrap_or_default();
-    let lane = text(options, "lane")?.unwrap_or(told.lane);
+    let lane = text(options, "lane")?.map(permissions::lane);
+    let lane = lane.unwrap_or(told.lane);
     if let Some(limit) = limiter(options)? {
         told.args[LIMIT] = limit.into();
     }

@@ -4,28 +4,24 @@
 //! the script's own (`#{ id: "hall" }`) or an automatic one; beginning another of the same name
 //! takes the place of the first, and `cancel` works from any run of the script.
 
+mod bounds;
 mod common;
+mod event;
 
+pub(crate) use common::wait_words;
 pub(super) use common::{DOC, ON_GAP, word};
 
 use super::called::Called;
 use super::fenced::shown;
 use super::options::attempts_of;
-use super::{Fallible, duration, function, line, nothing_left, take, wrong};
-use crate::convert::{self, Use};
+use super::{Fallible, duration, function, line, nothing_left, wrong};
 use crate::current::{self, Running};
-use crate::filter::{FIELDS, Filter};
-use crate::limits;
 use crate::options::Attempts;
-use crate::permissions::{self, Need};
 use common::{COMMON, Common};
-use porchlight_core::diagnostic::nearest;
-use porchlight_core::{NewWait, Pattern, WaitKind};
+use event::wait_for;
+use porchlight_core::{NewWait, WaitKind};
 use rhai::{Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
 use std::time::Duration;
-
-/// Open waits are kept in memory, ten thousand of a script if it wants; one keeps at most this.
-const LARGEST: usize = 64 * 1024;
 
 /// A wait that a run began: what `later` gives back.
 #[derive(Clone)]
@@ -195,69 +191,6 @@ pub(crate) fn job_kind(attempts: Attempts) -> WaitKind {
     }
 }
 
-fn wait_for(
-    context: &NativeCallContext,
-    pattern: &str,
-    mut options: Map,
-    on_event: &FnPtr,
-    on_timeout: Option<&FnPtr>,
-) -> Fallible<Handle> {
-    let parsed = Pattern::parse(pattern).or_else(wrong)?;
-    permissions::check(|| Need::Event(pattern.to_owned()))?;
-    let Some(within) = take(&mut options, "within") else {
-        return wrong(
-            "`wait_for` needs to know for how long: `wait_for(\"door.opened\", #{ within: \"2m\" }, |event| …)`",
-        );
-    };
-    let within = duration(&within, "`within`")?;
-    let filter = filter(&mut options)?;
-    let common = Common::take(&mut options)?;
-    let known: Vec<&str> = ["within", "where"].iter().chain(COMMON).copied().collect();
-    nothing_left(&options, "wait_for", &known)?;
-    begin(context, "wait_for", |running| {
-        let called = Called::find(context, running, "wait_for", on_event, "event")?;
-        let late = match on_timeout {
-            Some(function) => Called::find(context, running, "wait_for", function, "wait")?,
-            None => Called::default(),
-        };
-        Ok(NewWait {
-            kind: WaitKind::Event {
-                pattern: parsed.as_str().to_owned(),
-                filter,
-                function: called.function,
-                arguments: called.arguments,
-            },
-            function: late.function,
-            arguments: late.arguments,
-            title: format!("wait_for({pattern:?})"),
-            ..common.wait(running, within)
-        })
-    })
-}
-
-fn filter(options: &mut Map) -> Fallible<Filter> {
-    let Some(value) = take(options, "where") else {
-        return Ok(Filter::new());
-    };
-    let Some(fields) = value.try_cast::<Map>() else {
-        return wrong("`where` is a map of fields and their values");
-    };
-    let mut filter = Filter::new();
-    for (path, wanted) in fields {
-        let head = path.split('.').next().unwrap_or_default();
-        if !FIELDS.contains(&head) {
-            let near = nearest(head, FIELDS.iter().copied());
-            return wrong(match near {
-                Some(near) => format!("an event has no field `{head}`; did you mean `{near}`?"),
-                None => format!("an event has no field `{head}`; write `data.{path}`"),
-            });
-        }
-        let wanted = convert::to_json(&wanted, Use::Plain).or_else(wrong)?;
-        filter.push((path.to_string(), wanted));
-    }
-    Ok(filter)
-}
-
 /// Puts a wait on the run's list.
 fn begin(
     context: &NativeCallContext,
@@ -270,24 +203,8 @@ fn begin(
             let what = format!("more than {most} waits begun in one run");
             return wrong(running.exceed(&what, "waits"));
         }
-        let most = running.config.limits.waits_outstanding;
-        if running.open.len() + running.waits.len() >= most {
-            let what = format!(
-                "{most} waits of this script are open already; cancel some, or give them an `id` so that a new one takes the place of the old"
-            );
-            let script = &running.script.name;
-            return wrong(limits::reached(&what, "waits_outstanding", script));
-        }
         let mut wait = make(running)?;
-        let kept = serde_json::Value::from(wait.arguments.clone())
-            .to_string()
-            .len();
-        if kept > LARGEST {
-            return wrong(format!(
-                "`{of}` keeps at most {LARGEST} bytes of what its function uses; keep more in `state::`"
-            ));
-        }
-        running.weigh(kept).or_else(wrong)?;
+        bounds::keep(running, of, &wait)?;
         wait.line = line(context);
         // Only one of a name is open; the journal sees to those of earlier runs.
         for earlier in &mut running.waits {

@@ -96,7 +96,7 @@ pub(crate) fn waits<'a>(files: impl Iterator<Item = &'a AST>) -> Option<BTreeSet
     let mut names = Some(BTreeSet::new());
     let own = |ast: &&AST| {
         let path = ast.source().unwrap_or_default();
-        !stdlib::names().any(|(_, standard)| standard == path)
+        !stdlib::is_standard(path)
     };
     for ast in files.filter(own) {
         walk(ast, &mut |nodes: &[ASTNode]| {
@@ -122,7 +122,7 @@ pub(crate) fn waits<'a>(files: impl Iterator<Item = &'a AST>) -> Option<BTreeSet
 }
 
 /// The options of a call that begins a wait.
-fn options_of(call: &FnCallExpr, method: bool) -> Option<&Expr> {
+pub(super) fn options_of(call: &FnCallExpr, method: bool) -> Option<&Expr> {
     if call.is_qualified() || method {
         return None;
     }

@@ -93,7 +93,7 @@ impl Cause<'_> {
             }
             Self::Event(_) => json!({ convert::EVENT: true }),
             Self::Held(wait) => match &wait.kind {
-                WaitKind::Hold { change } => change.clone(),
+                WaitKind::Hold { change, .. } => change.clone(),
                 _ => json!({}),
             },
             Self::Silence(silent) => silent.argument(handler),

@@ -5,6 +5,7 @@ use crate::State;
 use porchlight_core::{StateOp, StateWrite, Timestamp};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// Longer keys of handlers are hashed: a state key is no place for a sender's long text.
 const LONGEST: usize = 100;
@@ -18,13 +19,14 @@ pub(super) fn key(script: &str, handler: &str, key: &str) -> String {
     format!("~cooldown/{script}/{handler}/#{digest}")
 }
 
-/// Whether it is still too early.
-pub(super) fn is_on(state: &State, key: &str, now: Timestamp) -> bool {
+/// Whether it is still too early for one that rests so long. One that would last longer is of a clock
+/// that ran ahead.
+pub(super) fn is_on(state: &State, key: &str, rest: Duration, now: Timestamp) -> bool {
     let until = state.get(key);
     let until = until
         .as_ref()
         .and_then(|value| value.get("until")?.as_i64());
-    until.is_some_and(|until| now.0 < until)
+    until.is_some_and(|until| now.0 < until && until <= now.after(rest).0)
 }
 
 /// Rest until then.

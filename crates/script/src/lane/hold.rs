@@ -4,7 +4,9 @@
 //! cancelled in that of the run that saw it end. It belongs to the subscription and not to a version
 //! of the script: it goes on while the script is edited, as long as the handler stays what it is.
 //! When its time has come the value is looked at once more, so that a change whose event is still on
-//! its way is not missed; then the handler is admitted as any other trigger's is.
+//! its way is not missed; then the handler is admitted as any other trigger's is. Where it must queue,
+//! that it has lasted is stored first: the value may be another one by the time of its turn, and a
+//! crash in between must not ask for it again.
 
 use super::{Finished, Job, Lane, Work, parts};
 use crate::host::cause::Cause;
@@ -43,7 +45,9 @@ fn name(handler: &Handler, key: &str) -> String {
 
 /// The handler for which this wait lasted, in the version of its script that is live.
 pub(super) fn handler<'a>(script: &'a Script, wait: &Wait) -> Option<&'a Handler> {
-    let id = wait.name.strip_prefix("hold/")?.split('/').next()?;
+    let name = wait.name.strip_prefix("hold/");
+    let name = name.or_else(|| wait.name.strip_prefix("held/"));
+    let id = name?.split('/').next()?;
     script.handlers.iter().find(|one| one.id == id)
 }
 
@@ -55,7 +59,7 @@ pub(super) fn watches(job: &Job) -> bool {
 
 /// Why the handler is not called when the time has come; none when it is.
 pub(super) fn moot(host: &Host, wait: &Wait, script: Option<&Arc<Script>>) -> Option<&'static str> {
-    let WaitKind::Hold { change } = &wait.kind else {
+    let WaitKind::Hold { change, lasted } = &wait.kind else {
         return None;
     };
     let Some(script) = script else {
@@ -64,6 +68,9 @@ pub(super) fn moot(host: &Host, wait: &Wait, script: Option<&Arc<Script>>) -> Op
     let Some(held) = handler(script, wait).and_then(Held::of) else {
         return Some("reloaded");
     };
+    if *lasted {
+        return None;
+    }
     let member = |name: &str| change.get(name).cloned().unwrap_or_default();
     let key = member("key");
     let now = host.state().get(key.as_str().unwrap_or_default());
@@ -71,6 +78,36 @@ pub(super) fn moot(host: &Host, wait: &Wait, script: Option<&Arc<Script>>) -> Op
         .change
         .still_holds(&member("to"), &now.unwrap_or(Value::Null));
     (!lasts).then_some("not held")
+}
+
+/// What is stored in the place of a wait that has lasted, when its handler has no time for it yet.
+pub(super) fn to_be_queued(job: &Job, handler: &Handler) -> Option<NewWait> {
+    let Work::Wait(wait, _) = &job.work else {
+        return None;
+    };
+    let WaitKind::Hold {
+        change,
+        lasted: false,
+    } = &wait.kind
+    else {
+        return None;
+    };
+    let name = format!("held/{}/{}", handler.id, wait.id);
+    Some(NewWait {
+        kind: WaitKind::Hold {
+            change: change.clone(),
+            lasted: true,
+        },
+        chain: Chain {
+            id: name.clone(),
+            handler: format!("held/{}", handler.id),
+            ..Chain::default()
+        },
+        origin: name.clone(),
+        name,
+        on_gap: OnGap::Fire,
+        ..wait.content.clone()
+    })
 }
 
 impl Lane {
@@ -144,6 +181,7 @@ fn begin(
     NewWait {
         kind: WaitKind::Hold {
             change: changed.argument("0s"),
+            lasted: false,
         },
         // A chain of its own: a handler is not active while it waits to be called.
         chain: Chain {

@@ -4,8 +4,9 @@ use crate::host::cause::Cause;
 use crate::host::silence::Silent;
 use crate::host::tick::Start;
 use crate::schedule::Tick;
+use crate::state::Order;
 use crate::{Handler, Script};
-use porchlight_core::{Event, Outcome, Run, Timestamp, Wait};
+use porchlight_core::{Event, NewWait, Outcome, Run, Timestamp, Wait};
 use std::sync::Arc;
 
 /// What a script is to do.
@@ -21,6 +22,17 @@ pub enum Work {
     Tick(Tick),
     /// Tell this handler that the host has started.
     Start(usize, Start),
+    /// Take back what a run did to the waits, since it could not be stored. There is no run of it.
+    TakeBack(Box<Undone>),
+}
+
+/// What a run did to the waits of its script.
+#[derive(Clone, Debug)]
+pub struct Undone {
+    /// The waits that it began.
+    pub begun: Vec<NewWait>,
+    /// The waits that it cancelled, or took the place of.
+    pub cancelled: Vec<NewWait>,
 }
 
 /// Why a wait comes to its end.
@@ -62,6 +74,8 @@ pub struct Finished {
     pub work: Work,
     /// What came of it.
     pub run: Run,
+    /// The place of its writes among those of all runs.
+    pub order: Order,
 }
 
 /// Where a lane finds what happened before: the journal, or a rehearsal's own records.
@@ -82,7 +96,11 @@ pub trait Past {
 impl Job {
     pub(super) fn done(self, run: Run) -> Finished {
         let work = self.work;
-        Finished { work, run }
+        Finished {
+            work,
+            run,
+            order: None,
+        }
     }
 }
 
@@ -98,6 +116,7 @@ pub(super) fn parts(job: &Job) -> Option<(&Arc<Script>, &Handler, Cause<'_>)> {
             let handler = super::hold::handler(script, wait)?;
             return Some((script, handler, Cause::Held(wait)));
         }
+        Work::TakeBack(_) => return None,
     };
     Some((script, script.handlers.get(number)?, cause))
 }
@@ -117,6 +136,7 @@ pub(super) fn unloaded(job: Job, now: Timestamp) -> Finished {
             Work::Silence(told) => format!("silence:{}", told.subscription),
             Work::Tick(tick) => tick.name(),
             Work::Start(number, start) => format!("start:{number}:{}", start.at.0),
+            Work::TakeBack(_) => "take back".to_owned(),
         },
         outcome: Outcome::Skipped {
             reason: "unloaded".to_owned(),

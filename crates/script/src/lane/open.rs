@@ -1,12 +1,16 @@
 //! The open waits of one script, by name, and the chains that they belong to.
 
-use porchlight_core::{Chain, NewWait};
+use crate::weight::weight;
+use porchlight_core::{Chain, NewWait, WaitKind};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
 struct OpenWait {
     chain: Chain,
     /// The run that began it; tells it from an earlier one of the same name.
     origin: String,
+    /// The bytes of what it keeps.
+    size: usize,
 }
 
 /// Which waits of a script are open.
@@ -15,6 +19,24 @@ pub(crate) struct OpenWaits {
     waits: HashMap<String, OpenWait>,
     /// The names of the waits of each chain.
     chains: HashMap<String, BTreeSet<String>>,
+    /// The bytes of what all of them keep.
+    size: usize,
+}
+
+/// The bytes of what a wait keeps: what its functions captured, and what its event must be.
+pub(crate) fn kept(wait: &NewWait) -> usize {
+    let values = |values: &[Value]| values.iter().map(weight).sum::<usize>();
+    let event = match &wait.kind {
+        WaitKind::Event {
+            filter, arguments, ..
+        } => {
+            let fields = filter.iter();
+            let fields: usize = fields.map(|(path, one)| path.len() + weight(one)).sum();
+            fields + values(arguments)
+        }
+        _ => 0,
+    };
+    event + values(&wait.arguments)
 }
 
 impl OpenWaits {
@@ -24,6 +46,11 @@ impl OpenWaits {
 
     pub(crate) fn len(&self) -> usize {
         self.waits.len()
+    }
+
+    /// The bytes that all keep, without the one of this name.
+    pub(crate) fn size_without(&self, name: &str) -> usize {
+        self.size - self.waits.get(name).map_or(0, |wait| wait.size)
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -44,7 +71,9 @@ impl OpenWaits {
         let open = OpenWait {
             chain: wait.chain.clone(),
             origin: wait.origin.clone(),
+            size: kept(wait),
         };
+        self.size += open.size;
         self.waits.insert(wait.name.clone(), open);
         replaced
     }
@@ -52,6 +81,7 @@ impl OpenWaits {
     /// A wait is over; gives its chain when it was open.
     pub(crate) fn end(&mut self, name: &str) -> Option<Chain> {
         let open = self.waits.remove(name)?;
+        self.size -= open.size;
         if let Some(names) = self.chains.get_mut(&open.chain.id) {
             names.remove(name);
             if names.is_empty() {
@@ -99,6 +129,23 @@ mod tests {
         assert!(open.has_chain("1"));
         open.end("b");
         assert!(!open.has_chain("1") && open.is_empty());
+    }
+
+    #[test]
+    fn what_open_waits_keep_is_weighed_together() {
+        let mut open = OpenWaits::default();
+        let keeps = |name: &str, bytes: usize| NewWait {
+            arguments: vec!["x".repeat(bytes - 2).into()],
+            ..wait(name, "1", "1")
+        };
+        open.begun(&keeps("a", 100));
+        open.begun(&keeps("b", 50));
+        assert_eq!((open.size_without(""), open.size_without("a")), (150, 50));
+        open.begun(&keeps("a", 10));
+        assert_eq!(open.size_without(""), 60);
+        open.end("a");
+        open.end("b");
+        assert_eq!(open.size_without(""), 0);
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl Rights {
         }
     }
 
+    /// The name of the script, without `.rhai`.
+    pub(super) fn stem(&self) -> &str {
+        &self.list.stem
+    }
+
     /// What it may reach.
     pub(crate) fn needs(&self) -> &[Need] {
         &self.list.needs
@@ -68,6 +73,11 @@ impl Rights {
                         .targets(targets)
                         .any(|target| key.starts_with(&format!("{}.{}.", target.kind, target.name)))
                     || self.has(wanted)
+            }
+            // What is called like the script is its own.
+            Need::Budget(name) => {
+                let own = name.strip_prefix(self.list.stem.as_str());
+                own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) || self.has(wanted)
             }
             Need::Http { .. } => {
                 self.has(wanted) || self.targets(targets).any(|target| target.is_at(wanted))
@@ -118,6 +128,15 @@ impl Rights {
             "http" => {
                 let goes = destination(&args["url"]);
                 self.request(&goes, targets)?;
+                if let Some(name) = args["auth"]["oauth"].as_str() {
+                    self.borrowed("oauth", name, &goes, targets)?;
+                }
+                if let Some(name) = args["tls"].as_str() {
+                    self.borrowed("tls", name, &goes, targets)?;
+                }
+                if args["save"].is_string() {
+                    self.check(&Need::File(text("save")), targets)?;
+                }
                 Some(goes)
             }
             "sheet" => {
@@ -165,16 +184,27 @@ impl Rights {
         }
     }
 
+    /// What proves who we are by a name of the configuration: a target's own goes to the target;
+    /// anywhere else it has to be declared by itself.
+    fn borrowed(&self, key: &str, name: &str, goes: &Goes, targets: &Value) -> Result<(), String> {
+        let at_home = self.targets(targets).any(|target| {
+            target.table.get(key).and_then(Value::as_str) == Some(name) && target.is_where(goes)
+        });
+        if at_home {
+            return Ok(());
+        }
+        let wanted = match key {
+            "oauth" => Need::Oauth(name.to_owned()),
+            _ => Need::Tls(name.to_owned()),
+        };
+        self.check(&wanted, targets)
+    }
+
     /// A target's secret goes to the target; anywhere else it has to be declared by itself.
     fn secret(&self, name: &str, goes: Option<&Goes>, targets: &Value) -> Result<(), String> {
         let at_home = self.targets(targets).any(|target| {
-            let own = target.secret_prefix();
-            name.starts_with(&own)
-                && match goes {
-                    Some(Goes::Host(host, port)) => target.is_at(&Need::of_host(host, *port)),
-                    Some(Goes::Secret(address)) => *address == format!("{own}url"),
-                    _ => false,
-                }
+            name.starts_with(&target.secret_prefix())
+                && goes.is_some_and(|goes| target.is_where(goes))
         });
         if at_home {
             return Ok(());
@@ -228,6 +258,15 @@ impl Target<'_> {
     /// Host and port of its `url`, unless that is a secret.
     fn address(&self) -> Option<(String, u16)> {
         host_of(self.table.get("url")?.as_str()?)
+    }
+
+    /// Whether a request goes there.
+    fn is_where(&self, goes: &Goes) -> bool {
+        match goes {
+            Goes::Host(host, port) => self.is_at(&Need::of_host(host, *port)),
+            Goes::Secret(address) => *address == format!("{}url", self.secret_prefix()),
+            Goes::Hidden => false,
+        }
     }
 
     fn is_at(&self, wanted: &Need) -> bool {

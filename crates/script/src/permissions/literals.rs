@@ -58,6 +58,9 @@ fn of_call(call: &FnCallExpr, at: Position, targets: &[&str], own: &HashSet<&str
         return match name {
             "emit" => seen("emit", plain.map(|kind| Need::Emit(kind.to_owned()))),
             _ if own.contains(name) => None,
+            "budget" | "budget_left" => {
+                seen("budget", plain.map(|name| Need::Budget(name.to_owned())))
+            }
             "wait_for" => seen("event", plain.map(|kind| Need::Event(kind.to_owned()))),
             // What a trigger is given is known when it is called, also where it is not written out.
             "on" | "on_silence" => seen("event", Some(Need::Event(plain?.to_owned()))),

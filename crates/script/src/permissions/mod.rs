@@ -81,6 +81,15 @@ pub(crate) fn check_action(kind: &str, args: &mut Value) -> Fallible<()> {
     }
 }
 
+/// The lane that a script means by a name of its own choice. One that is held to a list has lanes to
+/// itself: in that of the siren, its actions could keep the siren waiting.
+pub(crate) fn lane(name: String) -> String {
+    match current::rights() {
+        None => name,
+        Some((rights, _)) => format!("{}/{name}", rights.stem()),
+    }
+}
+
 /// What is said of something that a script may not do.
 pub(crate) fn may_not(need: &Need) -> String {
     match need {

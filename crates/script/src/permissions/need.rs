@@ -29,8 +29,14 @@ pub enum Need {
     Command(String),
     /// A secret of the configuration, sent wherever the script may send: `secret light.porch.key`.
     Secret(String),
+    /// Tokens of an `[oauth.NAME]`, sent wherever the script may send: `oauth google`.
+    Oauth(String),
+    /// A `[tls.NAME]`, which may say who we are: `tls bridge`.
+    Tls(String),
     /// State values whose keys begin like this: `state gate.`
     State(String),
+    /// A budget that other scripts take from as well: `budget sms`.
+    Budget(String),
     /// Events of a type that the script emits: `emit gate.opened`, `emit gate.**`.
     Emit(String),
     /// Events that the script hears: `event gate.opened`, `event platerecognizer.**`.
@@ -50,7 +56,8 @@ pub enum Port {
 
 /// The kinds that are no targets.
 const KINDS: &[&str] = &[
-    "http", "file", "sheet", "command", "secret", "state", "emit", "event",
+    "http", "file", "sheet", "command", "secret", "oauth", "tls", "state", "budget", "emit",
+    "event",
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
@@ -88,7 +95,10 @@ impl Need {
             "file" | "sheet" => file(name),
             "command" => Ok(Self::Command(owned)),
             "secret" => Ok(Self::Secret(owned)),
+            "oauth" => Ok(Self::Oauth(owned)),
+            "tls" => Ok(Self::Tls(owned)),
             "state" => Ok(Self::State(owned)),
+            "budget" => Ok(Self::Budget(owned)),
             "emit" | "event" => match Pattern::parse(name) {
                 Ok(_) if kind == "emit" => Ok(Self::Emit(owned)),
                 Ok(_) => Ok(Self::Event(owned)),
@@ -122,9 +132,11 @@ impl Need {
                 kind == k && pattern::name_fits(name, n)
             }
             (File(allowed), File(path)) => pattern::path_fits(allowed, path),
-            (Command(allowed), Command(name)) | (Secret(allowed), Secret(name)) => {
-                pattern::name_fits(allowed, name)
-            }
+            (Command(allowed), Command(name))
+            | (Secret(allowed), Secret(name))
+            | (Oauth(allowed), Oauth(name))
+            | (Tls(allowed), Tls(name))
+            | (Budget(allowed), Budget(name)) => pattern::name_fits(allowed, name),
             (State(prefix), State(key)) => key.starts_with(prefix.trim_end_matches('*')),
             (Emit(allowed), Emit(kind)) => {
                 allowed == kind || Pattern::parse(allowed).is_ok_and(|it| it.matches(kind))
@@ -149,7 +161,10 @@ fn example(kind: &str) -> &'static str {
         "file" | "sheet" => "visitors.xlsx",
         "command" => "backup",
         "secret" => "light.porch.key",
+        "oauth" => "google",
+        "tls" => "bridge",
         "state" => "gate.",
+        "budget" => "sms",
         "emit" | "event" => "gate.opened",
         _ => "porch",
     }
@@ -224,7 +239,11 @@ impl fmt::Display for Need {
             Self::File(path) => write!(f, "file {path}"),
             Self::Command(name) => write!(f, "command {name}"),
             Self::Secret(name) => write!(f, "secret {name}"),
+            Self::Oauth(name) => write!(f, "oauth {name}"),
+            Self::Tls(name) => write!(f, "tls {name}"),
+            Self::State(prefix) if prefix.is_empty() => f.write_str("state *"),
             Self::State(prefix) => write!(f, "state {prefix}"),
+            Self::Budget(name) => write!(f, "budget {name}"),
             Self::Emit(kind) => write!(f, "emit {kind}"),
             Self::Event(pattern) => write!(f, "event {pattern}"),
         }
@@ -250,7 +269,11 @@ mod tests {
             "file pictures/**",
             "command backup",
             "secret light.porch.key",
+            "oauth google",
+            "tls bridge",
             "state gate.",
+            "state *",
+            "budget sms",
             "emit gate.opened",
             "event gate.**",
         ] {

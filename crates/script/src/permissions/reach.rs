@@ -37,7 +37,7 @@ impl Script {
         }
         for (path, file) in &self.files {
             // What the standard library asks for was asked of it by its name.
-            if crate::stdlib::names().any(|(_, own)| own == path) {
+            if crate::stdlib::is_standard(path) {
                 continue;
             }
             for seen in seen(&file.ast, &kinds) {

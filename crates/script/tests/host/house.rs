@@ -27,7 +27,7 @@ impl House {
         on_big_stack(move || work(&mut House::new(&source)));
     }
 
-    fn new(source: &str) -> Self {
+    pub fn new(source: &str) -> Self {
         let clock = Arc::new(AtomicI64::new(NOW.0));
         let hand = Arc::clone(&clock);
         let host = Host::new(HostConfig {
@@ -36,6 +36,7 @@ impl House {
             targets: json!({}),
             limits: Limits {
                 waits_outstanding: 200,
+                waits_size: 1_000_000,
                 ..Limits::default()
             },
             ask: Arc::new(|_, _, _| Err(ActionError::never("connect", "nobody answers"))),
@@ -80,7 +81,7 @@ impl House {
     pub fn set(&mut self, key: &str, value: Value) {
         let value = Some(value).filter(|value| !value.is_null());
         let (id, key) = (self.events, key.to_owned());
-        let run = SetByHand { id, key, value }.apply(self.host.state(), self.now());
+        let (run, _) = SetByHand { id, key, value }.apply(self.host.state(), self.now());
         self.tell(run.emitted);
     }
 
@@ -120,6 +121,13 @@ impl House {
             }
         }
         self.clock.store(end.0, Ordering::Relaxed);
+    }
+
+    /// Somebody sets the clock back.
+    pub fn set_back(&mut self, by: &str) {
+        let by = porchlight_core::units::parse_duration(by).unwrap();
+        let by = i64::try_from(by.as_millis()).unwrap();
+        self.clock.fetch_sub(by, Ordering::Relaxed);
     }
 
     /// Does one job, and stores what its runs decided.

@@ -20,6 +20,7 @@ mod schedule;
 mod silence;
 mod state;
 mod state_changes;
+mod sums;
 mod support;
 mod time;
 mod waits;

@@ -178,6 +178,20 @@ fn a_cooldown_skips_until_it_is_over_also_after_a_restart() {
 }
 
 #[test]
+fn a_clock_that_ran_ahead_leaves_no_cooldown_behind() {
+    let source = r#"on("bell", #{ cooldown: "30s" }, |event| log::info("rang"));"#;
+    House::with(source, |house| {
+        house.advance("400d");
+        house.send("bell", json!({}));
+        house.set_back("400d");
+        house.send("bell", json!({}));
+        house.send("bell", json!({}));
+        assert_eq!(house.logs(), ["rang", "rang"]);
+        assert_eq!(house.skips(), ["cooldown"]);
+    });
+}
+
+#[test]
 fn modes_hold_after_a_restart() {
     House::with(&motion("#{ mode: \"single\" }"), |house| {
         send(house, [1]);

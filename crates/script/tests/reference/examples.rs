@@ -27,7 +27,12 @@ fn answers(kind: &str, args: &Value) -> Result<Value, ActionError> {
             json!({"ok": true, "status": 200, "headers": {}, "text": "", "json": lamp, "ms": 3})
         }
         "http.request" => {
-            json!({"ok": true, "status": 200, "headers": {}, "text": "", "json": {"id": 7}, "ms": 3})
+            let json = match args["url"].as_str() {
+                Some(url) if url.ends_with("/servers/") => json!([{"id": "{7}"}]),
+                _ => json!({"id": 7}),
+            };
+            let headers = json!({"set-cookie": "session=1; Path=/"});
+            json!({"ok": true, "status": 200, "headers": headers, "text": "", "json": json, "ms": 3})
         }
         "state.history" => json!([{"at": NOW.to_rfc3339(), "value": 71.5}]),
         "sheet.read" => json!({"rows": [["Door", "Guest"], ["front", "Ada"]]}),
@@ -46,15 +51,7 @@ pub(crate) fn host(folder: &std::path::Path) -> Host {
     Host::new(HostConfig {
         scripts_dir: folder.to_owned(),
         settings: json!({}),
-        targets: json!({
-            "light": {
-                "porch": {"driver": "wled", "url": "http://192.0.2.5"},
-                "hall": {"driver": "hue", "url": "https://192.0.2.2", "key": {"$secret": "light.hall.key"}, "id": "1"},
-                "gate": {"driver": "homeassistant", "url": "http://192.0.2.3:8123", "token": {"$secret": "light.gate.token"}, "entity": "light.gate"},
-            },
-            "message": {"family": {"service": "ntfy", "url": "https://ntfy.lan", "topic": "home"}},
-            "siren": {"yard": {"url": "http://192.0.2.9"}},
-        }),
+        targets: serde_json::from_str(include_str!("targets.json")).expect("targets.json is JSON"),
         place: HomePlace {
             position: Position::new(48.86, 2.35),
             ..HomePlace::default()

@@ -18,7 +18,10 @@ fn a_function_is_found_with_its_module_and_without() {
     let one: Vec<String> = names("http::send");
     assert_eq!(one, ["http::send"]);
     let all: Vec<String> = names("send");
-    assert_eq!(all, ["home.send", "http::send", "message::send"]);
+    assert_eq!(
+        all,
+        ["home.send", "http::send", "message::send", "soap::send"]
+    );
 }
 
 #[test]

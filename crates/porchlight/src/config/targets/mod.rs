@@ -1,8 +1,14 @@
-//! The named targets that scripts speak to: `[light.NAME]` and `[message.NAME]`.
+//! The named targets that scripts speak to: `[light.NAME]`, `[message.NAME]`, `[soap.NAME]`, …
 //!
-//! One table of rows says which drivers there are and which keys each needs; the parser, the
-//! advice and the documentation all follow it. Scripts see a target as a map in which secrets are
-//! references (`{"$secret": "light.porch.key"}`), so no script and no record ever holds one.
+//! Rows say which kinds and drivers there are and which keys each needs, one file for each kind or
+//! family; the parser, the advice and the documentation all follow them. Scripts see a target as a
+//! map in which secrets are references (`{"$secret": "light.porch.key"}`), so no script and no
+//! record ever holds one.
+
+mod light;
+mod message;
+mod soap;
+mod vms;
 
 use super::reader::Section;
 use super::secret::SecretSource;
@@ -23,17 +29,20 @@ enum Form {
     Secret,
 }
 
+/// What every target may have: a table `[tls.NAME]` and a table `[limit.NAME]`, by their names.
+const EVERYWHERE: [Key; 2] = [optional("tls"), optional("limit")];
+
 /// One driver of a kind of target.
 struct Driver {
     name: &'static str,
     keys: &'static [Key],
 }
 
-/// One kind of target: the table's name, and the key that chooses the driver.
+/// One kind of target: the table's name, and the key that chooses the driver, where there are several.
 pub struct Kind {
     /// `light`, `message`.
     pub name: &'static str,
-    choice: &'static str,
+    choice: Option<&'static str>,
     drivers: &'static [Driver],
 }
 
@@ -55,6 +64,15 @@ const fn optional(name: &'static str) -> Key {
     }
 }
 
+const fn optional_secret(name: &'static str) -> Key {
+    Key {
+        name,
+        form: Form::Secret,
+        required: false,
+        example: "",
+    }
+}
+
 const fn secret(name: &'static str, example: &'static str) -> Key {
     Key {
         name,
@@ -65,65 +83,14 @@ const fn secret(name: &'static str, example: &'static str) -> Key {
 }
 
 /// Every kind of target with its drivers.
-pub const KINDS: &[Kind] = &[
-    Kind {
-        name: "light",
-        choice: "driver",
-        drivers: &[
-            Driver {
-                name: "wled",
-                keys: &[text("url", "\"http://wled.lan\"")],
-            },
-            Driver {
-                name: "hue",
-                keys: &[
-                    text("url", "\"https://hue-bridge.lan\""),
-                    secret("key", "{ env = \"HUE_KEY\" }"),
-                    text("id", "\"the light's id on the bridge\""),
-                    optional("resource"),
-                ],
-            },
-            Driver {
-                name: "homeassistant",
-                keys: &[
-                    text("url", "\"http://homeassistant.lan:8123\""),
-                    secret("token", "{ env = \"HA_TOKEN\" }"),
-                    text("entity", "\"light.porch\""),
-                ],
-            },
-        ],
-    },
-    Kind {
-        name: "message",
-        choice: "service",
-        drivers: &[
-            Driver {
-                name: "teams",
-                keys: &[secret("url", "{ env = \"TEAMS_URL\" }")],
-            },
-            Driver {
-                name: "slack",
-                keys: &[secret("url", "{ env = \"SLACK_URL\" }")],
-            },
-            Driver {
-                name: "discord",
-                keys: &[secret("url", "{ env = \"DISCORD_URL\" }")],
-            },
-            Driver {
-                name: "ntfy",
-                keys: &[
-                    text("url", "\"https://ntfy.lan\""),
-                    text("topic", "\"house\""),
-                    Key {
-                        name: "token",
-                        form: Form::Secret,
-                        required: false,
-                        example: "",
-                    },
-                ],
-            },
-        ],
-    },
+pub const KINDS: &[&Kind] = &[
+    &light::LIGHT,
+    &message::MESSAGE,
+    &soap::SOAP,
+    &vms::NX,
+    &vms::OPENEYE,
+    &vms::SALIENT,
+    &vms::SYNOLOGY,
 ];
 
 /// What scripts see of all targets, and the secrets that the references stand for.
@@ -160,15 +127,19 @@ impl Targets {
         section: Section<'_>,
         secrets: &SecretSource<'_>,
     ) -> Option<Value> {
-        let names: Vec<&'static str> = kind.drivers.iter().map(|driver| driver.name).collect();
-        let example = format!("\"{}\"", names[0]);
-        section.required_text(kind.choice, &example)?;
-        let chosen = section.word(kind.choice, &names)?;
-        let driver = kind.drivers.iter().find(|driver| driver.name == chosen)?;
         let mut target = Map::new();
         target.insert("name".to_owned(), name.into());
-        target.insert(kind.choice.to_owned(), chosen.into());
-        for key in driver.keys {
+        let driver = match kind.choice {
+            None => kind.drivers.first()?,
+            Some(choice) => {
+                let names: Vec<&'static str> = kind.drivers.iter().map(|one| one.name).collect();
+                section.required_text(choice, &format!("\"{}\"", names[0]))?;
+                let chosen = section.word(choice, &names)?;
+                target.insert(choice.to_owned(), chosen.into());
+                kind.drivers.iter().find(|one| one.name == chosen)?
+            }
+        };
+        for key in driver.keys.iter().chain(&EVERYWHERE) {
             if section.value(key.name).is_none() {
                 if key.required {
                     section.missing(key.name, key.example);
