@@ -4,6 +4,7 @@
 // A test that can't go on says so and stops: that is what `expect` does.
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
+mod act;
 mod behind;
 mod bodies;
 mod cli;

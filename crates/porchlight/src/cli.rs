@@ -69,6 +69,8 @@ pub enum Command {
     Test(TestArgs),
     /// Sign a built-in sample or a file, post it to the running host, and show what it caused.
     Send(SendArgs),
+    /// Perform what an expression tells, by hand: 'light::flash("porch")'.
+    Act(ActArgs),
     /// Explain step by step why a captured request passes or fails.
     Verify(VerifyArgs),
     /// List the events that came in, or what was refused.
@@ -153,6 +155,24 @@ pub struct WhichActions {
     /// Of this kind: `http.send`, `sheet.*`.
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,
+}
+
+/// What `act` takes. Exit codes: 0 all was done, 1 something failed, or the expression or the
+/// configuration has a mistake, 3 it could not be run at all.
+#[derive(Args)]
+pub struct ActArgs {
+    /// What a handler would say: 'light::flash("porch")'.
+    #[arg(value_name = "EXPRESSION")]
+    pub expression: String,
+    /// Show the requests only; nothing is performed or asked.
+    #[arg(long)]
+    pub dry: bool,
+    /// Perform what it leaves for later (`later`), too, if it comes within so long.
+    #[arg(long, value_name = "TIME", default_value = "2m")]
+    pub within: String,
+    /// JSON, one object a line: each request and each answer.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `test` takes. Exit codes: 0 all passed, 1 some failed or there is none, 3 the scripts can't be

@@ -4,6 +4,7 @@
 //! This crate wires the others together: configuration, the dispatcher, the command line. It
 //! knows no protocol details; those live in the crates below.
 
+mod act;
 mod check;
 mod cli;
 mod config;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
             mistakes => mistakes,
         },
         Some(Command::Send(args)) => send::send(&home, &args),
+        Some(Command::Act(args)) => act::act(&home, &args),
         Some(Command::Verify(args)) => verify::verify(&home, &args),
         Some(Command::Events(args)) if args.refused => list::refused(&home, &args.list),
         Some(Command::Events(args)) => list::events(&home, &args.list),

@@ -17,6 +17,7 @@ mod failed;
 mod hosts;
 mod request;
 mod retry_after;
+mod verdict;
 
 pub use clients::ProxyConfig;
 
@@ -24,6 +25,7 @@ pub(crate) use clients::Clients;
 pub(crate) use failed::{sending, too_slow};
 pub(crate) use request::Request;
 pub(crate) use retry_after::asked as asked_pause;
+pub use verdict::verdict;
 
 use crate::failure::config;
 use crate::jail::Jail;
