@@ -26,7 +26,6 @@ use porchlight_action::{Limiters, Performer};
 use porchlight_core::action::{DEAD, FAILED};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
-use porchlight_mqtt::Broker;
 use porchlight_script::watch::{Batch, Watcher};
 use porchlight_script::{Host, HostConfig, State};
 use porchlight_source::http::{REFUSED, Receiver, ServeLimits, serve};
