@@ -148,6 +148,8 @@ impl Config {
         BTreeMap::from([
             ("command".to_owned(), commands),
             (limits_out::KIND.to_owned(), self.limiters.names()),
+            ("tls".to_owned(), self.tls.keys().cloned().collect()),
+            ("oauth".to_owned(), self.oauth.keys().cloned().collect()),
         ])
     }
 
@@ -173,6 +175,8 @@ impl Config {
         let targets = Targets::read(&root, &secrets);
         let tls = tls::read(&root, home, now);
         let oauth = oauth::read(&root, &secrets, &tls);
+        tls::judge_targets(&root, &targets.seen, "tls", tls.keys());
+        tls::judge_targets(&root, &targets.seen, "oauth", oauth.keys());
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
