@@ -4,6 +4,7 @@
 //! This crate wires the others together: configuration, the dispatcher, the command line. It
 //! knows no protocol details; those live in the crates below.
 
+mod brokers;
 mod check;
 mod cli;
 mod config;

@@ -200,7 +200,10 @@ impl Lane {
             handler: handler_id,
             key,
         };
-        let cooling = handler.options.cooldown.map(|rest| {
+        // Without room it has no rest after this run: too often is better than not at all.
+        let cooldown = handler.options.cooldown;
+        let cooldown = cooldown.filter(|_| host.state().has_room(&script.name, now));
+        let cooling = cooldown.map(|rest| {
             let key = cooldown::key(&script.name, &handler.id, &chain.key);
             cooldown::write(&key, now.after(rest))
         });

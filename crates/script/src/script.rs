@@ -3,6 +3,7 @@
 //! It never changes once loaded; a reload makes another one. It holds the scripts' functions and
 //! the state of the engine at the end of its top level, so handlers see imports and constants.
 
+use crate::mqtt::MqttTopics;
 use crate::options::HandlerOptions;
 use crate::permissions::Rights;
 use crate::schedule::{GapPolicy, Schedule};
@@ -82,6 +83,8 @@ pub enum Trigger {
     Schedule(Timed),
     /// The start of the host.
     Start,
+    /// A message of a broker.
+    Mqtt(MqttTopics),
 }
 
 /// When the clock calls a handler.
@@ -134,6 +137,7 @@ impl Handler {
         match &self.trigger {
             Trigger::Event => true,
             Trigger::State(change) => change.concerns(event),
+            Trigger::Mqtt(topics) => topics.hear(event),
             Trigger::Silence(_) | Trigger::Schedule(_) | Trigger::Start => false,
         }
     }
