@@ -45,6 +45,11 @@ token_url = "https://login.lan/token"
 client_id = "porch"
 client_secret = "s"
 
+[light.porch]
+driver = "wled"
+url = "https://porch.lan"
+tls = "brigde"
+
 [http]
 proxy = "proxy.lan:3128"
 no_proxy = ["10.0.0.0/99"]
@@ -81,12 +86,13 @@ no_proxy = ["10.0.0.0/99"]
             "did you mean `client_auth`?",
         ),
         (29, "can't be the name of an [oauth] table", "lower-case"),
+        (37, "names [tls.brigde]", "did you mean \"bridge\"?"),
         (
-            35,
+            40,
             "`proxy` is no address of a proxy",
             "http://user:password",
         ),
-        (36, "\"10.0.0.0/99\" is no host", "networks"),
+        (41, "\"10.0.0.0/99\" is no host", "networks"),
     ] {
         let place = format!("--> porchlight.toml:{line}:");
         let reports = text

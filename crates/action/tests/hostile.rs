@@ -305,6 +305,23 @@ async fn a_target_whose_head_never_ends() {
 }
 
 #[tokio::test]
+async fn a_target_whose_head_is_as_large_as_it_may_be_fills_no_record() {
+    let (base, _) = serve(|_| {
+        let mut response = answer(200, "ok");
+        for number in 0..90 {
+            let name = http::HeaderName::try_from(format!("x-{number}")).unwrap();
+            let value = http::HeaderValue::try_from("v".repeat(4000)).unwrap();
+            response.headers_mut().append(name, value);
+        }
+        response
+    })
+    .await;
+    let receipt = home().send(json!({ "url": base })).await.unwrap();
+    let size = receipt.detail["headers"].to_string().len();
+    assert!((16 << 10..40 << 10).contains(&size), "{size}");
+}
+
+#[tokio::test]
 async fn a_target_whose_chunks_never_end() {
     let cases: [(&[u8], &[u8]); 3] = [
         // Trailers, a chunk's extensions, and chunks of one byte.

@@ -153,6 +153,8 @@ impl Config {
         BTreeMap::from([
             ("command".to_owned(), commands),
             (limits_out::KIND.to_owned(), self.limiters.names()),
+            ("tls".to_owned(), self.tls.keys().cloned().collect()),
+            ("oauth".to_owned(), self.oauth.keys().cloned().collect()),
         ])
     }
 
@@ -178,6 +180,8 @@ impl Config {
         let mut targets = Targets::read(&root, &secrets);
         let tls = tls::read(&root, home, now);
         let oauth = oauth::read(&root, &secrets, &tls);
+        tls::judge_targets(&root, &targets.seen, "tls", tls.keys());
+        tls::judge_targets(&root, &targets.seen, "oauth", oauth.keys());
         let (brokers, seen) = mqtt::read(&root, &secrets, home);
         targets.seen.insert("mqtt".to_owned(), seen.into());
         let scripts = scripts::read(&root);
