@@ -179,3 +179,21 @@ fn parts(asked: &Asked) -> Value {
 fn messages_go_out_as_their_services_want_them() {
     cases("messages.json").iter().for_each(check);
 }
+
+#[test]
+fn phones_tickets_clouds_and_houses_are_asked_as_their_makers_say() {
+    cases("house.json").iter().for_each(check);
+}
+
+#[test]
+fn a_text_message_goes_to_a_modem_of_your_own_as_plain_text() {
+    let config = "[webhook.gate]\npreset = \"hmac\"\nsecret = \"test-key-that-protects-nothing\"\n\
+                  [sms.me]\ndriver = \"command\"\ncommand = \"modem\"\n\
+                  [command.modem]\nargv = [\"tee\", \"sent\"]\ninput = \"text\"\n";
+    let script = r#"on("gate.*", |event| { sms::send("me", "It's \"open\""); });"#;
+    let house = House::start(config, &[("sms.rhai", script)]);
+    house.post_ok("{}");
+    house.wait_for_done(1);
+    let sent = std::fs::read_to_string(house.path().join("sent")).expect("what the modem got");
+    assert_eq!(sent, "It's \"open\"");
+}

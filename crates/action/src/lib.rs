@@ -1,4 +1,4 @@
-//! Performs actions in the world: HTTP requests, spreadsheet rows, files, commands.
+//! Performs actions in the world: HTTP requests, spreadsheet rows, files, commands, datagrams.
 //!
 //! [`Performer`] does one action once and says what became of it. [`Outbox`] decides when: it keeps
 //! the order inside a lane, waits between tries and gives up in time. Neither knows the journal or
@@ -14,6 +14,7 @@ mod fields;
 mod http;
 mod jail;
 mod mqtt;
+mod net;
 mod oauth;
 mod outbox;
 mod output;

@@ -10,6 +10,7 @@ use crate::command::{CommandConfig, Commands};
 use crate::http::{Clients, Http, ProxyConfig};
 use crate::jail::Jail;
 use crate::mqtt::Mqtt;
+use crate::net::Ports;
 use crate::oauth::{Oauth, OauthConfig};
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::Sheets;
@@ -87,6 +88,7 @@ pub struct Performer {
     jail: Arc<Jail>,
     commands: Commands,
     mqtt: Mqtt,
+    ports: Ports,
 }
 
 impl Performer {
@@ -115,6 +117,7 @@ impl Performer {
             jail,
             commands: Commands::new(config.commands),
             mqtt: Mqtt::new(&config.brokers),
+            ports: Ports::default(),
         })
     }
 
@@ -186,6 +189,7 @@ impl Performer {
         let key = key.to_owned();
         match task {
             Task::Http(request) => self.http.perform(*request, &key, deadline).await,
+            Task::Net(task) => task.perform(&self.ports, deadline).await,
             Task::Command(task) => self.commands.perform(task, &key, deadline).await,
             Task::Mqtt(task) => self.mqtt.perform(*task, &key, deadline).await,
             Task::Sheet(task) => {

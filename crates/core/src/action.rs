@@ -12,6 +12,10 @@ use std::time::Duration;
 /// `{"$blob": "<sha-256 hex>", "filename": "…", "content_type": "…", "size": 123}`.
 pub const BLOB: &str = "$blob";
 
+/// The member of `args` objects that stands for bytes which a script put together:
+/// `{"$bytes": "<base64>"}`.
+pub const BYTES: &str = "$bytes";
+
 /// The member of `args` that names the limiter which the action shares with others
 /// (`[limit.NAME]`); it is the outbox's, and no kind of action sees it.
 pub const LIMIT: &str = "limit";

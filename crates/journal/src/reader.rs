@@ -116,6 +116,14 @@ impl Reader {
         )
     }
 
+    /// The number of this home: random, made with the journal, part of the keys of its actions.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn home(&self) -> Result<u64, ReadError> {
+        Ok(schema::get_meta(&self.connection, meta::HOME)?)
+    }
+
     /// The id of the newest event; 0 when there is none.
     ///
     /// # Errors

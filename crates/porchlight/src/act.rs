@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
 use crate::performing;
-use crate::{Clock, Ending, output};
+use crate::{Clock, Ending, brokers, output};
 use porchlight_action::{Blobs, Performer};
 use porchlight_core::units::{format_duration, parse_duration};
 use porchlight_core::{
@@ -65,7 +65,8 @@ pub fn act(home: &Home, args: &ActArgs) -> Ending {
         Err(error) => return Ending::Failed(format!("the system gives no threads: {error}")),
     };
     let clock = system_clock();
-    let performer = match performing::performer(home, &config, blobs(home), &clock) {
+    let brokers = brokers::by_hand(&config);
+    let performer = match performing::performer(home, &config, blobs(home), &brokers, &clock) {
         Ok(performer) => Arc::new(performer),
         Err(message) => return Ending::Failed(message),
     };

@@ -5,6 +5,7 @@
 //! knows no protocol details; those live in the crates below.
 
 mod act;
+mod brokers;
 mod check;
 mod cli;
 mod config;

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::home::Home;
 use porchlight_action::{Blobs, CommandConfig, HttpConfig, Performer, PerformerConfig};
 use porchlight_journal::Journal;
+use porchlight_mqtt::Broker;
 use std::sync::Arc;
 
 /// The performer of a home; connects to nothing yet.
@@ -15,6 +16,7 @@ pub fn performer(
     home: &Home,
     config: &Arc<Config>,
     blobs: Blobs,
+    brokers: &[Arc<Broker>],
     clock: &Clock,
 ) -> Result<Performer, String> {
     let commands = config.commands.iter().map(|(name, command)| {
@@ -22,13 +24,14 @@ pub fn performer(
             argv: command.argv.clone(),
             timeout: command.timeout,
             max_output: command.max_output,
+            plain: command.plain,
             dir: command.dir.clone(),
         };
         (name.clone(), command)
     });
     let secrets = Arc::clone(config);
     Performer::new(PerformerConfig {
-        brokers: Vec::new(),
+        brokers: brokers.to_vec(),
         files: home.files(),
         commands: commands.collect(),
         secrets: Arc::new(move |reference| secrets.secret(reference)),

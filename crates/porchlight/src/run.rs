@@ -21,7 +21,7 @@ use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
 use crate::telling::Telling;
 use crate::versions::Versions;
-use crate::{Clock, Ending, output};
+use crate::{Clock, Ending, brokers, output};
 use porchlight_action::{Limiters, Performer};
 use porchlight_core::action::{DEAD, FAILED};
 use porchlight_core::{Diagnostic, Event, Severity};
@@ -29,6 +29,7 @@ use porchlight_journal::{Journal, Retention};
 use porchlight_script::watch::{Batch, Watcher};
 use porchlight_script::{Host, HostConfig, State};
 use porchlight_source::http::{REFUSED, Receiver, ServeLimits, serve};
+use porchlight_source::mqtt::{Listeners, OnStored, Shared};
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -100,8 +101,12 @@ async fn serve_house(
     let (commits, commits_receiver) = mpsc::unbounded_channel();
     let missed = Arc::new(Missed::default());
 
+    let number = reader.home().map_err(|error| error.to_string())?;
+    let brokers = brokers::configured(&config, number);
     let blobs = performing::blobs_of(&journal);
-    let performer = Arc::new(performing::performer(home, &config, blobs, &clock)?);
+    let performer = Arc::new(performing::performer(
+        home, &config, blobs, &brokers, &clock,
+    )?);
     let limiters = config.limiters.limiters();
     let (offered, offer_to) = (Arc::clone(&missed), stored_sender.clone());
     let out = Arc::new(move |event: Arc<Event>| offered.offer(&offer_to, event));
@@ -110,7 +115,11 @@ async fn serve_house(
     let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &telling, &clock);
     let outgoing = Arc::new(outgoing);
     let state = State::from(reader.state().map_err(|error| error.to_string())?);
-    let asking = (performer, limiters, Remembered::new(journal.clone()));
+    let asking = (
+        Arc::clone(&performer),
+        limiters,
+        Remembered::new(journal.clone()),
+    );
     let host = host(home, &config, state.clone(), asking, &clock);
 
     let tools = Tools {
@@ -146,11 +155,15 @@ async fn serve_house(
     let committer = tokio::spawn(committer::run(commits_receiver, exits));
     let dispatcher = tokio::spawn(dispatcher.run(stored, inputs_receiver));
 
-    let receiver = Receiver::new(
-        journal.clone(),
-        Arc::clone(&clock),
-        Arc::new(move |event: Arc<Event>| missed.offer(&stored_sender, event)),
-    );
+    let stored: OnStored = Arc::new(move |event| missed.offer(&stored_sender, event));
+    let receiver = Receiver::new(journal.clone(), Arc::clone(&clock), Arc::clone(&stored));
+    let shared = Shared {
+        journal: journal.clone(),
+        clock: Arc::clone(&clock),
+        stored,
+    };
+    let listeners = Arc::new(Listeners::start(brokers, &shared));
+    performer.connect();
     let receiver = Arc::new(receiver);
     receiver.set_webhooks(config.webhooks.clone());
     receiver.tell_scripts_of_refusals(false); // until one listens
@@ -172,7 +185,9 @@ async fn serve_house(
         stop.clone(),
     ));
 
+    let messages = Arc::clone(&listeners);
     let live = move |set: &ScriptSet| {
+        messages.listen(&brokers::wanted(set));
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
         telling.listen(set.hears_of_actions(FAILED), set.hears_of_actions(DEAD));
@@ -196,13 +211,16 @@ async fn serve_house(
     let down = async {
         stop.cancel();
         _ = server.await;
+        listeners.stop(drain).await;
         let (done, stopped) = oneshot::channel();
         _ = inputs.send(Input::Stop(done));
         _ = tokio::time::timeout(drain, stopped).await;
         drop(watcher);
         looker.abort();
         edits.abort();
+        performer.let_go();
         outgoing.drain(drain).await;
+        performer.close().await;
         dispatcher.abort();
         committer.abort();
         journal.close().await;
@@ -262,7 +280,7 @@ fn host(
 
 /// Watches the scripts folder; the first batch, with every file, comes at once. Scripts are compiled
 /// on a thread of their own, which has the stack that deeply nested ones need. `live` is called
-/// before each new set takes over.
+/// when a new set takes over.
 fn watch_scripts(
     home: &Home,
     library: impl FnOnce(LastGood) -> Library,
@@ -290,8 +308,9 @@ fn watch_scripts(
             let count = set.as_ref().map_or(0, |set| set.scripts.len());
             if let Some(set) = set {
                 runtime.block_on(versions.remember(&journal, &set));
+                _ = inputs.send(Input::Scripts(Arc::clone(&set)));
+                // Whatever it asks to be heard of meets scripts that know it.
                 live(&set);
-                _ = inputs.send(Input::Scripts(set));
             }
             // Said once it is so: whatever comes in from now on meets the new version.
             report

@@ -185,6 +185,11 @@ impl Host {
         &self.inner.config.state
     }
 
+    /// The tables of the configuration that scripts may speak to.
+    pub(crate) fn targets(&self) -> &Value {
+        &self.inner.config.targets
+    }
+
     /// After how many failures in a row a script is parked; 0 is never.
     pub(crate) fn park_after(&self) -> u32 {
         self.inner.config.rules.park_after

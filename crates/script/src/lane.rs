@@ -80,7 +80,18 @@ impl Lane {
             self.trigger(host, past, job, report);
         }
         while let Some(next) = self.tracks.next() {
-            self.start(host, past, next, &[], report);
+            match self.missed_its_turn(host, &next) {
+                None => self.start(host, past, next, &[], report),
+                Some(run) => {
+                    let (handler, key) = next.track;
+                    report(next.job.done(run));
+                    self.tracks.over(&Chain {
+                        handler,
+                        key,
+                        ..Chain::default()
+                    });
+                }
+            }
         }
     }
 
@@ -149,6 +160,22 @@ impl Lane {
         }
     }
 
+    /// The record of a queued trigger that is too old when its turn comes, or comes too soon after the
+    /// run before it.
+    fn missed_its_turn(&mut self, host: &Host, queued: &Queued) -> Option<Run> {
+        let now = host.now();
+        let (script, handler, cause) = parts(&queued.job)?;
+        let options = &handler.options;
+        let parked = self.parked.holds(script).then_some("parked");
+        let cools = || {
+            let key = cooldown::key(&script.name, &handler.id, &queued.track.1);
+            let cools = |rest| cooldown::is_on(host.state(), &key, rest, now);
+            options.cooldown.is_some_and(cools).then_some("cooldown")
+        };
+        let reason = parked.or_else(|| cause.skips(options, now)).or_else(cools);
+        Some(host.skipped(script, handler, &cause, reason?, now))
+    }
+
     /// Runs a trigger's handler; `stop` are the chains that give way to it.
     fn start(
         &mut self,
@@ -173,7 +200,10 @@ impl Lane {
             handler: handler_id,
             key,
         };
-        let cooling = handler.options.cooldown.map(|rest| {
+        // Without room it has no rest after this run: too often is better than not at all.
+        let cooldown = handler.options.cooldown;
+        let cooldown = cooldown.filter(|_| host.state().has_room(&script.name, now));
+        let cooling = cooldown.map(|rest| {
             let key = cooldown::key(&script.name, &handler.id, &chain.key);
             cooldown::write(&key, now.after(rest))
         });

@@ -28,6 +28,7 @@ mod lane;
 mod limits;
 mod load;
 mod memory;
+pub mod mqtt;
 mod options;
 mod pattern_index;
 pub mod permissions;

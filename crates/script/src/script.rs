@@ -3,6 +3,7 @@
 //! It never changes once loaded; a reload makes another one. It holds the scripts' functions and
 //! the state of the engine at the end of its top level, so handlers see imports and constants.
 
+use crate::mqtt::MqttTopics;
 use crate::options::HandlerOptions;
 use crate::permissions::Rights;
 use crate::schedule::{GapPolicy, Schedule};
@@ -82,6 +83,8 @@ pub enum Trigger {
     Schedule(Timed),
     /// The start of the host.
     Start,
+    /// A message of a broker.
+    Mqtt(MqttTopics),
 }
 
 /// When the clock calls a handler.
@@ -135,6 +138,7 @@ impl Handler {
             // Who listens to everything, and acts on it, does not mean what becomes of that.
             Trigger::Event => !is_of_actions(&event.kind) || self.names_actions(),
             Trigger::State(change) => change.concerns(event),
+            Trigger::Mqtt(topics) => topics.hear(event),
             Trigger::Silence(_) | Trigger::Schedule(_) | Trigger::Start => false,
         }
     }

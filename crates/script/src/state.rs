@@ -26,6 +26,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The first character of the keys that scripts don't see.
 pub(crate) const HIDDEN: &str = "~";
+/// Hidden values of one script, some 200 bytes each: keys come from strangers. A bound for all
+/// scripts together would let one that uses it up silence the others.
+pub(crate) const MOST_HIDDEN: usize = 50_000;
 /// The first text after all hidden keys.
 const AFTER_HIDDEN: &str = "\u{7f}";
 
@@ -191,8 +194,17 @@ impl State {
         self.read().size
     }
 
+    /// Whether a script may have another hidden value; forgets those that count no more, if need be.
+    pub(crate) fn has_room(&self, script: &str, now: Timestamp) -> bool {
+        if self.hidden(script) < MOST_HIDDEN {
+            return true;
+        }
+        self.prune(now);
+        self.hidden(script) < MOST_HIDDEN
+    }
+
     /// How many hidden values belong to a script.
-    pub(crate) fn hidden(&self, script: &str) -> usize {
+    fn hidden(&self, script: &str) -> usize {
         self.read().hidden.get(script).copied().unwrap_or(0)
     }
 

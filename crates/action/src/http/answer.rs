@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 /// A receipt is kept in the journal: the beginning of an answer is enough there. Who asked gets all.
 const MOST_IN_RECEIPT: usize = 16 << 10;
 
+/// Headers go to scripts and records whole, unless somebody makes fun of us: each value, and all.
+const MOST_VALUE: usize = 8 << 10;
+const MOST_HEADERS: usize = 32 << 10;
+
 /// A longer JSON stays text: a value of two bytes takes up thirty when it is read.
 const MOST_JSON: usize = 8 << 20;
 
@@ -180,16 +184,23 @@ impl Answer {
     }
 }
 
-/// Lower-case names; a repeated header is joined by a comma, as HTTP allows.
+/// Lower-case names; a repeated header is joined by a comma, as HTTP allows. Bounded.
 fn header_map(headers: &HeaderMap) -> Value {
     let mut map = Map::new();
+    let mut left = MOST_HEADERS;
     for name in headers.keys() {
         let values: Vec<_> = headers
             .get_all(name)
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .collect();
-        map.insert(name.as_str().to_owned(), Value::from(values.join(", ")));
+        let mut text = values.join(", ");
+        text.truncate(text.floor_char_boundary(MOST_VALUE));
+        let Some(rest) = left.checked_sub(name.as_str().len() + text.len()) else {
+            break;
+        };
+        left = rest;
+        map.insert(name.as_str().to_owned(), Value::from(text));
     }
     Value::Object(map)
 }

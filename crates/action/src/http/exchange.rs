@@ -38,7 +38,7 @@ pub(super) async fn exchange(
                 method: &request.method,
                 url: url.clone(),
                 headers: headers.clone(),
-                body: request.body.known(),
+                body: request.body.bytes(),
             };
             proof.put_into(&mut sent, hidden).await?;
             let builder = client

@@ -15,6 +15,7 @@ mod exchange;
 mod expect;
 mod failed;
 mod hosts;
+mod multipart;
 mod request;
 mod retry_after;
 mod verdict;

@@ -164,14 +164,14 @@ impl Request {
                 headers.insert(name, value);
             }
         }
-        if let Body::Bytes(_, Some(content_type)) = &self.body
-            && !headers.contains_key(CONTENT_TYPE)
-        {
-            headers.insert(CONTENT_TYPE, content_type.clone());
-        }
-        if matches!(self.body, Body::Multipart(_)) {
-            // Only the multipart body knows its boundary.
-            headers.remove(CONTENT_TYPE);
+        match &self.body {
+            Body::Bytes(_, Some(content_type)) if !headers.contains_key(CONTENT_TYPE) => {
+                headers.insert(CONTENT_TYPE, content_type.clone());
+            }
+            Body::Multipart(_, content_type) => {
+                headers.insert(CONTENT_TYPE, content_type.clone());
+            }
+            _ => {}
         }
         headers
     }

@@ -122,3 +122,53 @@ impl JwtBearer {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = include_str!("../../tests/data/test_key_that_protects_nothing.pem");
+    const PKCS1: &str = include_str!("../../tests/data/test_key_that_protects_nothing.pkcs1.pem");
+
+    /// RS256 has one right answer; this one is of Python's cryptography.
+    #[test]
+    fn an_assertion_is_the_one_that_others_sign() {
+        for pem in [KEY, PKCS1] {
+            let bearer = JwtBearer {
+                key: JwtKey::parse(pem.as_bytes()).unwrap_or_else(|wrong| panic!("{wrong}")),
+                key_id: Some("k1".to_owned()),
+                issuer: "porch@house.example".to_owned(),
+                subject: None,
+                audience: None,
+            };
+            let now = Timestamp(1_800_000_000_999);
+            let text = bearer.assertion("https://login.example/token", Some("a b"), now);
+            assert_eq!(
+                text.ok().as_deref(),
+                Some(
+                    "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsxIiwidHlwIjoiSldUIn0.eyJhdWQiOiJodHRwczovL2xvZ2luLmV4YW1wbGUvdG9rZW4iLCJleHAiOjE4MDAwMDA1OTUsImlhdCI6MTc5OTk5OTk5NSwiaXNzIjoicG9yY2hAaG91c2UuZXhhbXBsZSIsInNjb3BlIjoiYSBiIn0.0iLitJBXVpHqUwHiNa7CYOMSzERaaDv75zBuNntBdg0Gj1NIsXvwQi9EnjXKjQkVhmfIj8aYvL0QSPVsAl0B11203IYfpTQMFxRemUVWwfRe_dMqPWZngd8njEu1aXHwXqbT583wEH_jJeFb1eDbsca1aJ7-BLWuVPUqF1LPk4CXlRXIdS3Cm0wClOtla0kbGEHN2RkP7ah69TIM8_zxU0wXj4pdkMG6MwviaUMt4Gt0AnNGtKA8ZRvFJWYAzV0D5voyjNrjyreAUkb8QK1598NYK6iCXXuTZkMMlB3V6eJc2SjtwjGLOboIJWHW_1jwzjkViqemi3KDjaXdwv_rdQ"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_rsa_key_is_refused_by_what_it_is() {
+        let elliptic = rcgen::KeyPair::generate().map(|key| key.serialize_pem());
+        for (pem, part) in [
+            (elliptic.unwrap_or_default().as_str(), "is no RSA key"),
+            ("", "is no private key"),
+            (
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+                "is no RSA key",
+            ),
+            (
+                "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----",
+                "is no RSA key",
+            ),
+        ] {
+            let wrong = JwtKey::parse(pem.as_bytes()).err().unwrap_or_default();
+            assert!(wrong.contains(part), "{pem}: {wrong}");
+        }
+    }
+}

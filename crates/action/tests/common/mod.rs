@@ -42,6 +42,7 @@ fn furnish(commands: &[(&str, &str)], http: HttpConfig) -> Home {
         argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
         timeout: Duration::from_secs(20),
         max_output: 1000,
+        plain: false,
         dir: None,
     };
     let commands: HashMap<_, _> = commands

@@ -11,6 +11,7 @@ mod home_place;
 mod http;
 mod limits;
 mod limits_out;
+pub mod mqtt;
 mod oauth;
 mod reader;
 mod rules;
@@ -63,6 +64,8 @@ pub struct Config {
     pub oauth: HashMap<String, Arc<OauthConfig>>,
     /// `[http]`.
     pub proxy: Option<ProxyConfig>,
+    /// `[mqtt.NAME]`.
+    pub brokers: Vec<mqtt::BrokerConfig>,
     /// `[limit.NAME]`.
     pub limiters: LimitersOut,
     /// `[command.NAME]`.
@@ -96,6 +99,8 @@ pub struct Command {
     pub timeout: Duration,
     /// How much of its output is kept, in bytes.
     pub max_output: u64,
+    /// Whether a text goes to it as it is, without the quotes of JSON.
+    pub plain: bool,
     /// The folder that it runs in; the home folder unless said.
     pub dir: Option<std::path::PathBuf>,
 }
@@ -148,6 +153,8 @@ impl Config {
         BTreeMap::from([
             ("command".to_owned(), commands),
             (limits_out::KIND.to_owned(), self.limiters.names()),
+            ("tls".to_owned(), self.tls.keys().cloned().collect()),
+            ("oauth".to_owned(), self.oauth.keys().cloned().collect()),
         ])
     }
 
@@ -170,9 +177,13 @@ impl Config {
         let now = system_clock()();
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
-        let targets = Targets::read(&root, &secrets);
+        let mut targets = Targets::read(&root, &secrets);
         let tls = tls::read(&root, home, now);
         let oauth = oauth::read(&root, &secrets, &tls);
+        tls::judge_targets(&root, &targets.seen, "tls", tls.keys());
+        tls::judge_targets(&root, &targets.seen, "oauth", oauth.keys());
+        let (brokers, seen) = mqtt::read(&root, &secrets, home);
+        targets.seen.insert("mqtt".to_owned(), seen.into());
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
@@ -188,6 +199,7 @@ impl Config {
             tls,
             oauth,
             proxy: http::read_proxy(&root, &secrets),
+            brokers,
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")
@@ -258,6 +270,7 @@ fn read_commands(root: &Section<'_>, home: &Path) -> HashMap<String, Command> {
                 .duration("timeout")
                 .unwrap_or(Duration::from_secs(60)),
             max_output: section.size("max_output").unwrap_or(64 << 10),
+            plain: section.word("input", &["json", "text"]) == Some("text"),
             dir: Some(
                 section
                     .text("dir")

@@ -7,7 +7,9 @@
 use super::reader::Section;
 use porchlight_action::{Pin, TlsConfig};
 use porchlight_core::Timestamp;
+use porchlight_core::diagnostic::nearest;
 use porchlight_source::http::{Pair, PairFiles, Part};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
@@ -19,6 +21,34 @@ pub fn read(root: &Section<'_>, home: &Path, now: Timestamp) -> HashMap<String, 
     named
         .map(|(name, section)| (name.to_owned(), read_one(section, home, now)))
         .collect()
+}
+
+/// Notes every target that names a `[tls.NAME]` or `[oauth.NAME]` (`key`) which is not there;
+/// `targets` is what scripts see of these.
+pub fn judge_targets<'a>(
+    root: &Section<'_>,
+    targets: &Map<String, Value>,
+    key: &str,
+    known: impl Iterator<Item = &'a String>,
+) {
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    for kind in targets.keys() {
+        for (name, target) in root.named_sections(kind) {
+            let Some(value) = target.value(key) else {
+                continue;
+            };
+            // Whoever read the target has said so when it is no text.
+            let Some(wanted) = value.get_ref().as_str().filter(|it| !known.contains(it)) else {
+                continue;
+            };
+            let help = match nearest(wanted, known.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("add [{key}.{wanted}], or leave `{key}` out"),
+            };
+            let message = format!("[{kind}.{name}] names [{key}.{wanted}], which is not there");
+            target.source().error(value.span(), message, help);
+        }
+    }
 }
 
 fn read_one(section: Section<'_>, home: &Path, now: Timestamp) -> TlsConfig {

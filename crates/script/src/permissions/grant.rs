@@ -4,7 +4,7 @@
 //! would be performed, `target`, `emit`, and the state. An action of a kind that is not known here
 //! is refused, so that a new one is safe before it is useful.
 
-use super::Need;
+use super::{Need, Port};
 use porchlight_core::diagnostic::nearest;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,6 +26,8 @@ struct List {
 enum Goes {
     /// To this host and port.
     Host(String, u16),
+    /// Bytes to this host and port.
+    Net(String, u16),
     /// To the address that is this secret as a whole.
     Secret(String),
     /// Nobody here can say: a secret is part of the host.
@@ -79,7 +81,7 @@ impl Rights {
                 let own = name.strip_prefix(self.list.stem.as_str());
                 own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) || self.has(wanted)
             }
-            Need::Http { .. } => {
+            Need::Http { .. } | Need::Net { .. } => {
                 self.has(wanted) || self.targets(targets).any(|target| target.is_at(wanted))
             }
             _ => self.has(wanted),
@@ -139,6 +141,14 @@ impl Rights {
                 }
                 Some(goes)
             }
+            "net" => {
+                let port = args["port"]
+                    .as_u64()
+                    .and_then(|port| u16::try_from(port).ok());
+                let goes = Goes::Net(text("host"), port.unwrap_or_default());
+                self.request(&goes, targets)?;
+                Some(goes)
+            }
             "sheet" => {
                 self.check(&Need::File(text("file")), targets)?;
                 None
@@ -155,6 +165,13 @@ impl Rights {
                 self.check(&Need::State(text("key")), targets)?;
                 None
             }
+            "mqtt" => {
+                self.check(&Need::Mqtt(text("topic")), targets)?;
+                if kind == "mqtt.request" {
+                    self.check(&Need::Mqtt(text("reply")), targets)?;
+                }
+                None
+            }
             _ => {
                 return Err(format!(
                     "this script may not do `{kind}`: it cannot be declared"
@@ -166,7 +183,7 @@ impl Rights {
         for name in secrets {
             self.secret(name, goes.as_ref(), targets)?;
         }
-        if goes.is_some() {
+        if area == "http" {
             args["hosts"] = self.hosts(targets);
         }
         Ok(())
@@ -175,6 +192,7 @@ impl Rights {
     fn request(&self, goes: &Goes, targets: &Value) -> Result<(), String> {
         match goes {
             Goes::Host(host, port) => self.check(&Need::of_host(host, *port), targets),
+            Goes::Net(host, port) => self.check(&Need::of_net(host, *port), targets),
             // Whether it may is asked for the secret itself.
             Goes::Secret(_) => Ok(()),
             Goes::Hidden => Err(
@@ -264,12 +282,26 @@ impl Target<'_> {
     fn is_where(&self, goes: &Goes) -> bool {
         match goes {
             Goes::Host(host, port) => self.is_at(&Need::of_host(host, *port)),
+            Goes::Net(host, port) => self.is_at(&Need::of_net(host, *port)),
             Goes::Secret(address) => *address == format!("{}url", self.secret_prefix()),
             Goes::Hidden => false,
         }
     }
 
+    /// Whether this is where the target is. What speaks no HTTP has a `host`, and every port of it
+    /// unless it names one.
     fn is_at(&self, wanted: &Need) -> bool {
+        if let Need::Net { .. } = wanted {
+            let Some(host) = self.table.get("host").and_then(Value::as_str) else {
+                return false;
+            };
+            let port = self.table.get("port").and_then(Value::as_u64);
+            let mut own = Need::of_net(host, port.map_or(0, |port| port as u16));
+            if let (Need::Net { port: own, .. }, None) = (&mut own, port) {
+                *own = Port::Any;
+            }
+            return own.covers(wanted);
+        }
         let address = self.address();
         address.is_some_and(|(host, port)| Need::of_host(&host, port) == *wanted)
     }

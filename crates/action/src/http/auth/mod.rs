@@ -41,8 +41,7 @@ pub(super) struct Sent<'a> {
     pub(super) method: &'a Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
-    /// `None` when nobody can know it yet.
-    pub(super) body: Option<&'a [u8]>,
+    pub(super) body: &'a [u8],
 }
 
 impl Auth {
@@ -138,11 +137,8 @@ impl<'a> Proof<'a> {
                 }
             }
             Auth::Aws(keys) => {
-                let body = sent.body.ok_or_else(|| {
-                    config("auth.aws: a body of several parts cannot be signed; send it as `body`")
-                })?;
                 let now = (self.http.clock)();
-                let signed = keys.sign(sent.method, &sent.url, &sent.headers, body, now)?;
+                let signed = keys.sign(sent.method, &sent.url, &sent.headers, sent.body, now)?;
                 let proof = signed.authorization.rsplit('=').next().unwrap_or_default();
                 hidden.add("Authorization", proof);
                 (sent.url, sent.headers) = (signed.url, signed.headers);
