@@ -14,7 +14,7 @@ mod jwt;
 mod store;
 
 pub use grant::{ClientAuth, Grant, OauthConfig, TokenUrl};
-pub use jwt::{JwtBearer, JwtKey};
+pub use jwt::{JwtBearer, JwtKey, ScopeIn};
 
 use crate::failure::config;
 use crate::fields::suggestion;
