@@ -4,11 +4,13 @@
 // A test that can't go on says so and stops: that is what `expect` does.
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
+mod act;
 mod behind;
 mod bodies;
 mod cli;
 mod config;
 mod crash;
+mod delivery;
 mod disk;
 mod docs;
 mod examples;
@@ -36,6 +38,7 @@ mod rules;
 mod schedule;
 mod script_tests;
 mod scripts;
+mod secrets;
 mod servers;
 mod silence;
 mod state;

@@ -26,7 +26,7 @@ mod task;
 mod tls;
 
 pub use command::CommandConfig;
-pub use http::ProxyConfig;
+pub use http::{ProxyConfig, verdict};
 pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, ScopeIn, TokenUrl};
 pub use outbox::{
     Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,

@@ -48,6 +48,12 @@ impl Action {
     }
 }
 
+/// The type of the event that tells scripts of a try that failed.
+pub const FAILED: &str = "action.failed";
+
+/// The type of the event that tells scripts of an action that is dead.
+pub const DEAD: &str = "action.dead";
+
 /// The row number of an action in the journal, counting from 1.
 pub type ActionId = u64;
 

@@ -13,6 +13,21 @@ pub fn configured(config: &Config, home: u64) -> Vec<Arc<Broker>> {
     brokers.map(|broker| broker.broker(home)).collect()
 }
 
+/// The brokers for an action by hand: under a name of our own, since a second connection under the
+/// host's would end the host's, and without a word about whether the host is there.
+pub fn by_hand(config: &Config) -> Vec<Arc<Broker>> {
+    let hand = |broker: Arc<Broker>| {
+        let client_id = format!("{}-act-{:08x}", broker.client_id, std::process::id());
+        Arc::new(Broker {
+            client_id,
+            status: None,
+            discovery: None,
+            ..(*broker).clone()
+        })
+    };
+    configured(config, 0).into_iter().map(hand).collect()
+}
+
 /// What the live scripts listen to.
 pub fn wanted(set: &ScriptSet) -> Wanted {
     let mut wanted = Wanted::new();

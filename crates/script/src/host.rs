@@ -355,6 +355,7 @@ pub(crate) fn blank(script: &str, hash: &str, now: Timestamp) -> Run {
         cancelled: Vec::new(),
         emitted: Vec::new(),
         asked: Vec::new(),
+        depth: 0,
     }
 }
 

@@ -18,6 +18,7 @@ mod hosts;
 mod multipart;
 mod request;
 mod retry_after;
+mod verdict;
 
 pub use clients::ProxyConfig;
 
@@ -25,6 +26,7 @@ pub(crate) use clients::Clients;
 pub(crate) use failed::{sending, too_slow};
 pub(crate) use request::Request;
 pub(crate) use retry_after::asked as asked_pause;
+pub use verdict::verdict;
 
 use crate::failure::config;
 use crate::jail::Jail;

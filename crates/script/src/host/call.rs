@@ -19,6 +19,7 @@ impl Host {
     pub(super) fn perform(&self, script: &Script, mut run: Run, mut call: Call<'_>) -> Performed {
         let begun = Instant::now();
         let (retry, depth) = (call.retry.take(), call.depth);
+        run.depth = depth;
         let ended = self.call(script, &run, call);
         run.outcome = outcome(&ended.result, ended.exceeded(), &run.place.path, &run.place);
         let mut open = OpenWaits::default();
