@@ -33,4 +33,4 @@ pub use outbox::{
     Submitted, Turn,
 };
 pub use performer::{Blobs, Clock, HttpConfig, Performer, PerformerConfig, Secrets, StartError};
-pub use tls::{Pin, TlsConfig};
+pub use tls::{Pin, TlsConfig, certificate_ends};

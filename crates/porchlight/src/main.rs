@@ -10,6 +10,7 @@ mod check;
 mod cli;
 mod config;
 mod dispatch;
+mod doctor;
 mod gate;
 mod home;
 mod list;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
             mistakes => mistakes,
         },
         Some(Command::Send(args)) => send::send(&home, &args),
+        Some(Command::Doctor(args)) => doctor::doctor(&home, &args),
         Some(Command::Act(args)) => act::act(&home, &args),
         Some(Command::Verify(args)) => verify::verify(&home, &args),
         Some(Command::Events(args)) if args.refused => list::refused(&home, &args.list),
