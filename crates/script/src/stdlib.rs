@@ -11,6 +11,7 @@ const FILES: &[(&str, &str, &str)] = &[
         "lib/gsheet.rhai",
         include_str!("../stdlib/gsheet.rhai"),
     ),
+    ("hook", "lib/hook.rhai", include_str!("../stdlib/hook.rhai")),
     (
         "homeassistant",
         "lib/homeassistant.rhai",
@@ -36,6 +37,11 @@ const FILES: &[(&str, &str, &str)] = &[
         "openeye",
         "lib/openeye.rhai",
         include_str!("../stdlib/openeye.rhai"),
+    ),
+    (
+        "rhombus",
+        "lib/rhombus.rhai",
+        include_str!("../stdlib/rhombus.rhai"),
     ),
     (
         "salient",

@@ -73,7 +73,13 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     let nothing = Arc::new(|_: &str| Ok(None));
     let (Ok(runtime), Ok(performer)) = (
         runtime,
-        performing::performer(home, config, nothing, &clock),
+        performing::performer(
+            home,
+            config,
+            nothing,
+            &crate::brokers::by_hand(config),
+            &clock,
+        ),
     ) else {
         return vec![Finding::bad(
             AREA,

@@ -90,6 +90,7 @@ const fn secret(name: &'static str, example: &'static str) -> Key {
 pub const KINDS: &[&Kind] = &[
     &cloud::AWS,
     &cloud::GSHEET,
+    &cloud::HOOK,
     &cloud::IFTTT,
     &homeassistant::HOMEASSISTANT,
     &light::LIGHT,
@@ -99,6 +100,7 @@ pub const KINDS: &[&Kind] = &[
     &ticket::TICKET,
     &vms::NX,
     &vms::OPENEYE,
+    &vms::RHOMBUS,
     &vms::SALIENT,
     &vms::SYNOLOGY,
     &vms::XPROTECT,
