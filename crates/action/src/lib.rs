@@ -27,7 +27,7 @@ mod tls;
 
 pub use command::CommandConfig;
 pub use http::{ProxyConfig, verdict};
-pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, TokenUrl};
+pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, ScopeIn, TokenUrl};
 pub use outbox::{
     Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,
     Submitted, Turn,
