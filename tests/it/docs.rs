@@ -27,6 +27,9 @@ url = "http://wled-hall.lan"
 service = "ntfy"
 url = "https://ntfy.lan"
 topic = "house"
+
+[mqtt.home]
+url = "mqtt://broker.lan"
 "#;
 
 /// What begins a script; anything else on a page is the inside of a handler.

@@ -15,6 +15,7 @@ mod examples;
 mod fake;
 mod flood;
 mod forward;
+mod homeassistant;
 mod hostile;
 mod house;
 mod http;
