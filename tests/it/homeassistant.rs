@@ -151,6 +151,31 @@ fn a_broker_that_forgot_everything_is_told_everything_again() {
 }
 
 #[test]
+fn buttons_and_switches_are_pressed_in_tests_beside_scripts() {
+    let test = r#"
+test("the switch sets the state and calls the handler", |home| {
+    home.mqtt("~/gate/night/set", "ON");
+    home.expect_state("gate.night", true);
+    home.expect("mqtt.publish", "did", #{ payload: "night true true" });
+    home.mqtt("~/gate/night/set", "OFF");
+    home.expect_state("gate.night", false);
+    home.expect("mqtt.publish", "did", #{ payload: "night false false" });
+    home.mqtt("~/gate/night/set", "nonsense");
+    home.mqtt("~/gate/open_gate/set", "PRESS");
+    home.expect("mqtt.publish", "did", #{ payload: "opened" });
+    home.expect_nothing();
+});
+"#;
+    let script = format!("//! needs: mqtt did, event gate.*\n{GATE}");
+    let config = broker_table("discovery = \"homeassistant\"\n[permissions]\nmode = \"declared\"");
+    let scripts = [("gate.rhai", script.as_str()), ("gate.test.rhai", test)];
+    let house = House::furnish(&config, &scripts);
+    let output = house.porchlight(&["test"]);
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
 fn what_is_wrong_with_an_entity_is_told_at_load() {
     let script = r#"
 entity::sensor("no spaces");
