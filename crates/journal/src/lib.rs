@@ -37,7 +37,7 @@ pub use model::{
     RefusalRecord, RunRecord, Salvaged, ScriptVersion, SecretUse,
 };
 pub use reader::{Filter, Order, Reader};
-pub use retry::retry_action;
+pub use retry::{retry_action, retry_actions};
 pub use schedules::ScheduleRow;
 pub use silences::{LookedBack, Silence};
 pub use state_edits::{StateEdit, edit_state};

@@ -24,6 +24,22 @@ pub fn base(broker: &Broker) -> String {
     format!("porchlight/{}", broker.client_id)
 }
 
+/// The brokers for an action by hand: under a name of our own, since a second connection under the
+/// host's would end the host's, and without a word about whether the host is there.
+pub fn by_hand(config: &Config) -> Vec<Arc<Broker>> {
+    let hand = |broker: Arc<Broker>| {
+        let client_id = format!("{}-act-{:08x}", broker.client_id, std::process::id());
+        Arc::new(Broker {
+            client_id,
+            status: None,
+            discovery: None,
+            ..(*broker).clone()
+        })
+    };
+    let brokers = config.brokers.iter();
+    brokers.map(|one| hand(one.broker(0))).collect()
+}
+
 /// What the live scripts listen to.
 pub fn wanted(set: &ScriptSet) -> Wanted {
     let mut wanted = Wanted::new();

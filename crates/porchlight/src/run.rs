@@ -16,15 +16,17 @@ use crate::gate::Gate;
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
+use crate::performing;
 use crate::remembered::Remembered;
 use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
+use crate::telling::Telling;
 use crate::versions::Versions;
 use crate::{Clock, Ending, brokers, greet, output};
-use porchlight_action::{CommandConfig, Limiters, Performer, PerformerConfig};
-use porchlight_core::{Diagnostic, Severity};
+use porchlight_action::{Limiters, Performer};
+use porchlight_core::action::{DEAD, FAILED};
+use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
-use porchlight_mqtt::Broker;
 use porchlight_script::watch::{Batch, Watcher};
 use porchlight_script::{Host, HostConfig, State};
 use porchlight_source::http::{REFUSED, Receiver, ServeLimits, serve};
@@ -101,9 +103,16 @@ async fn serve_house(
     let (commits, commits_receiver) = mpsc::unbounded_channel();
     let missed = Arc::new(Missed::default());
 
-    let performer = Arc::new(performer(home, &config, &journal, &clock, &brokers)?);
+    let blobs = performing::blobs_of(&journal);
+    let performer = Arc::new(performing::performer(
+        home, &config, blobs, &brokers, &clock,
+    )?);
     let limiters = config.limiters.limiters();
-    let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &clock);
+    let (offered, offer_to) = (Arc::clone(&missed), stored_sender.clone());
+    let out = Arc::new(move |event: Arc<Event>| offered.offer(&offer_to, event));
+    let telling = Telling::new(journal.clone(), Arc::clone(&clock), out);
+    let telling = Arc::new(telling);
+    let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &telling, &clock);
     let outgoing = Arc::new(outgoing);
     let state = State::from(reader.state().map_err(|error| error.to_string())?);
     let asking = (
@@ -193,6 +202,7 @@ async fn serve_house(
         discovery.show(set);
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
+        telling.listen(set.hears_of_actions(FAILED), set.hears_of_actions(DEAD));
     };
     let library = |last_good| {
         let shadow = Shadow::of(home, &config, &host);
@@ -249,37 +259,6 @@ fn open_journal(home: &Home, config: &Config, clock: &Clock) -> Result<Journal, 
         output::complain(&salvaged.to_string());
     }
     Ok(journal)
-}
-
-fn performer(
-    home: &Home,
-    config: &Arc<Config>,
-    journal: &Journal,
-    clock: &Clock,
-    brokers: &[Arc<Broker>],
-) -> Result<Performer, String> {
-    let commands = config.commands.iter().map(|(name, command)| {
-        let command = CommandConfig {
-            argv: command.argv.clone(),
-            timeout: command.timeout,
-            max_output: command.max_output,
-            dir: command.dir.clone(),
-        };
-        (name.clone(), command)
-    });
-    let (secrets, journal) = (Arc::clone(config), journal.clone());
-    Performer::new(PerformerConfig {
-        files: home.files(),
-        commands: commands.collect(),
-        brokers: brokers.to_vec(),
-        secrets: Arc::new(move |reference| secrets.secret(reference)),
-        blobs: Arc::new(move |hash| {
-            let reader = journal.reader().map_err(std::io::Error::other)?;
-            reader.blob(hash).map_err(std::io::Error::other)
-        }),
-        clock: Arc::clone(clock),
-    })
-    .map_err(|error| error.to_string())
 }
 
 fn host(

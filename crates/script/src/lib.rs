@@ -59,7 +59,7 @@ pub use limits::{Limits, STACK_SIZE};
 pub use options::{Attempts, HandlerOptions, Key, Mode, Overflow};
 pub use rules::Rules;
 pub use script::{Handler, Script, Silence, Timed, Trigger};
-pub use state::{Became, KeyPattern, SetByHand, State, StateChange};
+pub use state::{Became, KeyPattern, Order, SetByHand, State, StateChange};
 pub use stdlib::standard_library;
 pub use subscriptions::Subscriptions;
 pub use templates::{DEFAULT_TEMPLATE, TEMPLATES, Template};

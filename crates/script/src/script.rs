@@ -9,7 +9,7 @@ use crate::options::HandlerOptions;
 use crate::permissions::Rights;
 use crate::schedule::{GapPolicy, Schedule};
 use crate::state::StateChange;
-use porchlight_core::{Diagnostic, Event, Pattern, Place};
+use porchlight_core::{Diagnostic, Event, Pattern, Place, action};
 use rhai::{AST, FnPtr, GlobalRuntimeState};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -149,11 +149,25 @@ impl Handler {
     /// with most, and are not asked then.
     pub fn wants(&self, event: &Event) -> bool {
         match &self.trigger {
-            Trigger::Event => true,
+            // Who listens to everything, and acts on it, does not mean what becomes of that.
+            Trigger::Event => !is_of_actions(&event.kind) || self.names_actions(),
             Trigger::State(change) => change.concerns(event),
             Trigger::Mqtt(topics) => topics.hear(event),
             Trigger::Silence(_) | Trigger::Schedule(_) | Trigger::Start => false,
         }
+    }
+}
+
+/// Whether events of this type tell of actions ([`action::FAILED`], [`action::DEAD`]).
+fn is_of_actions(kind: &str) -> bool {
+    [action::FAILED, action::DEAD].contains(&kind)
+}
+
+impl Handler {
+    /// Whether its pattern speaks of actions, and so hears events that tell of them.
+    pub fn names_actions(&self) -> bool {
+        let first = self.pattern.as_ref().and_then(|one| one.first_literal());
+        first == Some("action")
     }
 }
 

@@ -11,6 +11,7 @@ mod http;
 mod library;
 mod log;
 mod mqtt;
+mod net;
 mod on_state;
 mod options;
 mod register;
@@ -27,12 +28,14 @@ pub(crate) mod waits;
 
 use porchlight_core::diagnostic::nearest;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext, Position};
+pub(crate) use sheet::path_mistake;
+pub(crate) use waits::wait_words;
 
 pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &[
-    "http", "sheet", "file", "command", "state", "log", "time", "mqtt", "entity",
+    "http", "sheet", "file", "command", "net", "state", "log", "time", "mqtt", "entity",
 ];
 
 /// The functions whose last argument is a handler.
@@ -53,6 +56,8 @@ pub(crate) const TRIGGERS: &[&str] = &[
 pub(crate) const SHARED: &[(&str, &str)] = &[
     ("every request", http::DOC),
     ("every told action", tell::DOC),
+    ("every datagram", net::UDP_DOC),
+    ("every connection", net::TCP_DOC),
     ("every trigger", options::DOC),
     ("every wait", waits::DOC),
 ];
@@ -77,6 +82,7 @@ pub(crate) fn register(engine: &mut Engine) {
         ("sheet", sheet::sheet()),
         ("file", sheet::file()),
         ("command", command::module()),
+        ("net", net::module()),
         ("state", state::module()),
         ("log", log::module()),
         ("mqtt", mqtt::module()),

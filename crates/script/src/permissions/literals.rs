@@ -81,6 +81,7 @@ fn of_call(call: &FnCallExpr, at: Position, targets: &[&str], own: &HashSet<&str
     let named = |make: fn(String) -> Need| plain.map(|text| make(text.to_owned()));
     match call.namespace.root() {
         "http" => seen("http", first.and_then(host)),
+        "net" => seen("net", net_need(call)),
         "sheet" | "file" => seen("file", named(Need::File)),
         "command" => seen("command", named(Need::Command)),
         "state" => seen("state", named(Need::State)),
@@ -124,6 +125,15 @@ fn host(expr: &Expr) -> Option<Need> {
         _ => return None,
     };
     ends_host(beginning).then(|| host_need(beginning))?
+}
+
+/// Host and port of a call of `net`; `wake` has neither.
+fn net_need(call: &FnCallExpr) -> Option<Need> {
+    let port = match call.args.get(1)? {
+        Expr::IntegerConstant(port, _) => u16::try_from(*port).ok()?,
+        _ => return None,
+    };
+    Some(Need::of_net(text(call.args.first()?)?, port))
 }
 
 fn host_need(address: &str) -> Option<Need> {

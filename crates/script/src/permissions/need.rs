@@ -16,6 +16,13 @@ pub enum Need {
         /// Where the port says nothing, 80 and 443.
         port: Port,
     },
+    /// Datagrams and connections to a host: `net lamp.lan:56700`, `net lamp.lan`, `net *.lan`.
+    Net {
+        /// As of `Http`.
+        host: String,
+        /// Where the port says nothing, every one.
+        port: Port,
+    },
     /// A target of the configuration: `light porch`, `message *`.
     Target {
         /// The kind: `light`.
@@ -29,6 +36,10 @@ pub enum Need {
     Command(String),
     /// A secret of the configuration, sent wherever the script may send: `secret light.porch.key`.
     Secret(String),
+    /// Tokens of an `[oauth.NAME]`, sent wherever the script may send: `oauth google`.
+    Oauth(String),
+    /// A `[tls.NAME]`, which may say who we are: `tls bridge`.
+    Tls(String),
     /// State values whose keys begin like this: `state gate.`
     State(String),
     /// Topics of brokers, to publish to and to listen at: `mqtt zigbee2mqtt/porch/#`.
@@ -54,7 +65,8 @@ pub enum Port {
 
 /// The kinds that are no targets.
 const KINDS: &[&str] = &[
-    "http", "file", "sheet", "command", "secret", "state", "budget", "emit", "event", "mqtt",
+    "http", "net", "file", "sheet", "command", "secret", "oauth", "tls", "state", "budget", "emit",
+    "event", "mqtt",
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
@@ -89,9 +101,12 @@ impl Need {
         let owned = name.to_owned();
         match kind {
             "http" => http(name),
+            "net" => net(name),
             "file" | "sheet" => file(name),
             "command" => Ok(Self::Command(owned)),
             "secret" => Ok(Self::Secret(owned)),
+            "oauth" => Ok(Self::Oauth(owned)),
+            "tls" => Ok(Self::Tls(owned)),
             "state" => Ok(Self::State(owned)),
             "mqtt" => match TopicFilter::parse(name) {
                 Ok(_) => Ok(Self::Mqtt(owned)),
@@ -120,11 +135,25 @@ impl Need {
         Self::Http { host, port }
     }
 
+    /// The need for a datagram or a connection to this host and port.
+    pub(super) fn of_net(host: &str, port: u16) -> Self {
+        let host = host.to_ascii_lowercase();
+        let host = match host.contains(':') && !host.starts_with('[') {
+            true => format!("[{host}]"),
+            false => host,
+        };
+        let port = Port::One(port);
+        Self::Net { host, port }
+    }
+
     /// Whether whoever has this need may also do what `other` says exactly.
     pub(super) fn covers(&self, other: &Self) -> bool {
         use Need::*;
         match (self, other) {
             (Http { host, port }, Http { host: to, port: at }) => {
+                (*port == Port::Any || port == at) && pattern::host_fits(host, to)
+            }
+            (Net { host, port }, Net { host: to, port: at }) => {
                 (*port == Port::Any || port == at) && pattern::host_fits(host, to)
             }
             (Target { kind, name }, Target { kind: k, name: n }) => {
@@ -133,6 +162,8 @@ impl Need {
             (File(allowed), File(path)) => pattern::path_fits(allowed, path),
             (Command(allowed), Command(name))
             | (Secret(allowed), Secret(name))
+            | (Oauth(allowed), Oauth(name))
+            | (Tls(allowed), Tls(name))
             | (Budget(allowed), Budget(name)) => pattern::name_fits(allowed, name),
             (State(prefix), State(key)) => key.starts_with(prefix.trim_end_matches('*')),
             (Mqtt(allowed), Mqtt(topics)) => {
@@ -160,9 +191,12 @@ impl Need {
 fn example(kind: &str) -> &'static str {
     match kind {
         "http" => "gate.lan",
+        "net" => "lamp.lan:56700",
         "file" | "sheet" => "visitors.xlsx",
         "command" => "backup",
         "secret" => "light.porch.key",
+        "oauth" => "google",
+        "tls" => "bridge",
         "state" => "gate.",
         "budget" => "sms",
         "emit" | "event" => "gate.opened",
@@ -172,11 +206,27 @@ fn example(kind: &str) -> &'static str {
 }
 
 fn http(text: &str) -> Result<Need, (String, String)> {
+    let (host, port) = host_and_port(text, "http")?;
+    let port = match port {
+        None | Some(Port::One(80 | 443)) => Port::Usual,
+        Some(port) => port,
+    };
+    Ok(Need::Http { host, port })
+}
+
+fn net(text: &str) -> Result<Need, (String, String)> {
+    let (host, port) = host_and_port(text, "net")?;
+    let port = port.unwrap_or(Port::Any);
+    Ok(Need::Net { host, port })
+}
+
+fn host_and_port(text: &str, kind: &str) -> Result<(String, Option<Port>), (String, String)> {
     let wrong = |what: &str| {
         Err((
             format!("{text:?} is no host: {what}"),
-            "write the name alone, such as `http gate.lan`, `http *.lan` or `http gate.lan:8080`"
-                .to_owned(),
+            format!(
+                "write the name alone, such as `{kind} gate.lan`, `{kind} *.lan` or `{kind} gate.lan:8080`"
+            ),
         ))
     };
     let (host, port) = match text.rsplit_once(':') {
@@ -184,18 +234,16 @@ fn http(text: &str) -> Result<Need, (String, String)> {
         _ => (text, None),
     };
     let port = match port {
-        None => Port::Usual,
-        Some("*") => Port::Any,
+        None => None,
+        Some("*") => Some(Port::Any),
         Some(port) => match port.parse() {
-            Ok(80 | 443) => Port::Usual,
-            Ok(port) => Port::One(port),
+            Ok(port) => Some(Port::One(port)),
             Err(_) => return wrong("a port is a number or `*`"),
         },
     };
     let name = host.strip_prefix("*.").unwrap_or(host);
     if host == "*" {
-        let host = host.to_owned();
-        return Ok(Need::Http { host, port });
+        return Ok((host.to_owned(), port));
     }
     // As an address would be read, so that both are written the same way.
     let Ok(url) = url::Url::parse(&format!("http://{name}/")) else {
@@ -205,10 +253,7 @@ fn http(text: &str) -> Result<Need, (String, String)> {
     match url.host_str() {
         Some(found) if plain && !name.contains(['*', '/', '?', '#', '@', ' ']) => {
             let star = if name == host { "" } else { "*." };
-            Ok(Need::Http {
-                host: format!("{star}{found}"),
-                port,
-            })
+            Ok((format!("{star}{found}"), port))
         }
         _ => wrong("it has more than a name and a port"),
     }
@@ -236,10 +281,16 @@ impl fmt::Display for Need {
                 Port::One(port) => write!(f, "http {host}:{port}"),
                 Port::Any => write!(f, "http {host}:*"),
             },
+            Self::Net { host, port } => match port {
+                Port::One(port) => write!(f, "net {host}:{port}"),
+                Port::Usual | Port::Any => write!(f, "net {host}"),
+            },
             Self::Target { kind, name } => write!(f, "{kind} {name}"),
             Self::File(path) => write!(f, "file {path}"),
             Self::Command(name) => write!(f, "command {name}"),
             Self::Secret(name) => write!(f, "secret {name}"),
+            Self::Oauth(name) => write!(f, "oauth {name}"),
+            Self::Tls(name) => write!(f, "tls {name}"),
             Self::State(prefix) if prefix.is_empty() => f.write_str("state *"),
             Self::State(prefix) => write!(f, "state {prefix}"),
             Self::Budget(name) => write!(f, "budget {name}"),
@@ -262,6 +313,9 @@ mod tests {
             "http gate.lan:*",
             "http [::1]:81",
             "http *",
+            "net lamp.lan:56700",
+            "net *.lan",
+            "net [::1]:81",
             "light porch",
             "light living room",
             "siren *",
@@ -269,6 +323,8 @@ mod tests {
             "file pictures/**",
             "command backup",
             "secret light.porch.key",
+            "oauth google",
+            "tls bridge",
             "state gate.",
             "state *",
             "budget sms",
@@ -281,6 +337,7 @@ mod tests {
         }
         let same = |a: &str, b: &str| assert_eq!(Need::parse(a, &[]), Need::parse(b, &[]));
         same("sheet a.csv", "file a.csv");
+        same("net lamp.lan:*", "net Lamp.lan");
         same("http Gate.LAN:443", "http gate.lan");
     }
 

@@ -77,6 +77,11 @@ const ROWS: &[Row] = &[
         names: &[],
     },
     Row {
+        page: "net",
+        about: "Datagrams and connections, for devices that speak no HTTP: see [net](../net.md).",
+        names: &[],
+    },
+    Row {
         page: "sheet",
         about: "Spreadsheets below `data/files`: `.csv` and `.xlsx`.",
         names: &[],

@@ -40,6 +40,8 @@ pub(super) const KINDS: &[&str] = &[
     "sheet.read",
     "file.read",
     "command.run",
+    "net.ask_udp",
+    "net.ask_tcp",
     "state.history",
     "mqtt.request",
 ];
@@ -55,7 +57,7 @@ pub(super) fn words(kind: &str, args: &Value) -> (String, String) {
             )
         }
         _ => {
-            let names = ["file", "path", "name", "key", "topic"];
+            let names = ["file", "path", "name", "key", "topic", "host"];
             let found = names.iter().find_map(|name| args[*name].as_str());
             (kind.to_owned(), found.unwrap_or_default().to_owned())
         }
