@@ -111,6 +111,7 @@ fn each_thing_that_is_wrong_is_told_with_what_to_do() {
              [light.plain]\ndriver = \"wled\"\nurl = \"{tls}\"\n\
              [light.lost]\ndriver = \"wled\"\nurl = \"http://nobody.invalid\"\n\
              [message.none]\nservice = \"slack\"\nurl = \"pl4nted\"\n\
+             [mqtt.house]\nurl = \"mqtt://{closed}\"\n\
              [command.lost]\nargv = [\"no-such-program\"]\n",
             taken.0,
             refuses.url()
@@ -133,6 +134,7 @@ fn each_thing_that_is_wrong_is_told_with_what_to_do() {
     );
     is(&lines, "is taken by another program", "bad", "ss -ltnp");
     is(&lines, "[light.gone]", "bad", "switched on");
+    is(&lines, "[mqtt.house]", "bad", "is the broker running");
     is(&lines, "[light.refuses]", "bad", "make a new one");
     is(
         &lines,
