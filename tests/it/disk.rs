@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A small file system in memory, unmounted at the end.
-struct SmallDisk(PathBuf);
+pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// `None` where this machine does not let us mount.
-    fn mount(at: &Path, size: &str) -> Option<Self> {
+    pub fn mount(at: &Path, size: &str) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a folder");
         let options = format!("size={size},mode=0700");
         let mounted = Command::new("mount")
@@ -84,7 +84,7 @@ fn a_full_disk_refuses_with_retry_after_loses_nothing_and_recovers() {
 }
 
 /// Writes until nothing fits any more.
-fn fill(path: &Path) {
+pub fn fill(path: &Path) {
     use std::io::Write;
     let mut file = std::fs::File::create(path).expect("a file");
     let block = [0_u8; 4096];

@@ -27,6 +27,14 @@ url = "http://wled-hall.lan"
 service = "ntfy"
 url = "https://ntfy.lan"
 topic = "house"
+
+[tls.bridge]
+pin = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+[oauth.tickets]
+token_url = "https://login.lan/token"
+client_id = "porchlight"
+client_secret = "only-for-the-tests-of-the-pages"
 "#;
 
 /// What begins a script; anything else on a page is the inside of a handler.

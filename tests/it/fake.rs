@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One request as it came.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Asked {
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// When it had come whole.
+    pub at: Instant,
 }
 
 impl Asked {
@@ -125,7 +127,8 @@ fn answer(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> 
             let mut shared = shared
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            shared.asked.push(asked);
+            let at = Instant::now();
+            shared.asked.push(Asked { at, ..asked });
             shared
                 .answers
                 .pop_front()
@@ -164,6 +167,7 @@ fn read_request(
         path: first.get(1).cloned().unwrap_or_default(),
         headers,
         body: Vec::new(),
+        at: Instant::now(),
     };
     if asked.header("transfer-encoding").is_some() {
         return read_chunked(stream, bytes, head_end, asked);

@@ -4,21 +4,29 @@
 // A test that can't go on says so and stops: that is what `expect` does.
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
+mod act;
 mod behind;
 mod bodies;
 mod cli;
 mod config;
 mod crash;
+mod delivery;
 mod disk;
 mod docs;
+mod doctor;
 mod examples;
 mod fake;
 mod flood;
 mod forward;
+mod goldens;
 mod hostile;
 mod house;
 mod http;
 mod layering;
+mod mqtt;
+mod mqtt_away;
+mod mqtt_tls;
+mod outgoing;
 mod overload;
 mod payloads;
 mod permissions;
@@ -31,6 +39,7 @@ mod rules;
 mod schedule;
 mod script_tests;
 mod scripts;
+mod secrets;
 mod servers;
 mod silence;
 mod state;

@@ -159,6 +159,14 @@ fn a_script_whose_tests_fail_does_not_go_live_and_a_save_of_either_file_mends_it
     house.post_ok("{\"type\":\"opened\",\"n\":3}");
     house.wait_for_done(3);
 
+    // A file of tests that is no Rhai keeps the old version, too, and shows its own mistake.
+    house.write_script("a.test.rhai", "test(\"a\", |home| { home.send(\"x\" });");
+    house.wait_until_said("a.test.rhai:1:");
+    house.write_script("a.rhai", &SCRIPT.replace("\"1\"", "\"9\""));
+    house.wait_until_said("a.test.rhai does not load; its last good version goes on running");
+    house.write_script("a.test.rhai", TEST);
+    house.wait_until_said_times("1 of 1 tests failed", 2);
+
     // A version whose tests fail at a start: the one before goes on.
     house.kill();
     house.write_script("a.rhai", &SCRIPT.replace("\"1\"", "\"3\""));

@@ -229,3 +229,110 @@ fn what_lasted_and_is_queued_is_called_after_a_crash_whatever_the_value_is_by_th
     house.wait_for_file("did.txt", all);
     assert!(waits(&house).is_empty());
 }
+
+#[test]
+fn keys_are_listed_by_a_prefix_or_a_pattern_and_a_history_from_a_moment_on() {
+    let mut house = House::start(&gate_config(), &[("a.rhai", "on(\"gate.go\", || ());")]);
+    for (key, value) in [
+        ("door.front", "1"),
+        ("door.back.lock", "2"),
+        ("hall.lock", "3"),
+    ] {
+        set(&house, key, value);
+    }
+    eventually("the host took them over", || {
+        (house.runs().len() == 3).then_some(())
+    });
+    // One that it has not taken over yet is listed all the same.
+    house.terminate();
+    set(&house, "door.side", "4");
+    let keys = |args: &[&str]| {
+        let listed = house.json_lines(&[&["state"], args, &["--json"]].concat());
+        let keys = listed.into_iter().map(|line| line["key"].to_string());
+        keys.collect::<Vec<_>>().join(" ")
+    };
+    let all = r#""door.back.lock" "door.front" "door.side" "hall.lock""#;
+    assert_eq!(keys(&[]), all);
+    assert_eq!(keys(&["list"]), all);
+    assert_eq!(
+        keys(&["list", "door."]),
+        r#""door.back.lock" "door.front" "door.side""#
+    );
+    assert_eq!(keys(&["list", "door.*"]), r#""door.front" "door.side""#);
+    assert_eq!(
+        keys(&["list", "**.lock"]),
+        r#""door.back.lock" "hall.lock""#
+    );
+    assert_eq!(keys(&["list", "nothing.*"]), "");
+    let wrong = house.porchlight(&["state", "list", "door.**x"]);
+    assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
+
+    let values = |args: &[&str]| -> Vec<Value> {
+        let all = [&["state", "history", "door.front", "--json"], args].concat();
+        let lines = house.json_lines(&all);
+        lines
+            .into_iter()
+            .map(|line| line["value"].clone())
+            .collect()
+    };
+    let journal = rusqlite::Connection::open(house.path().join("data/porchlight.db"));
+    let journal = journal.expect("the journal opens");
+    for (hours, value) in [(50, 10), (30, 20), (2, 30)] {
+        let old = "INSERT INTO state_history(at, key, value, run)
+             SELECT at - ?1 * 3600000, key, ?2, run FROM state_history
+             WHERE key = 'door.front' AND value = '1'";
+        let done = journal.execute(old, (hours, value.to_string()));
+        done.expect("it was so");
+    }
+    assert_eq!(values(&["--since", "1h"]), [json!(1)]);
+    assert_eq!(values(&["--since", "24h"]).len(), 2);
+    assert_eq!(values(&["--since", "2020-01-01T00:00:00Z"]).len(), 4);
+    assert_eq!(values(&["--since", "24h", "--limit", "1"]).len(), 1);
+    assert_eq!(values(&[]).len(), 4);
+    for since in ["yesterday", "2999-01-01T00:00:00Z"] {
+        let nothing = house.porchlight(&["state", "history", "door.front", "--since", since]);
+        assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
+    }
+}
+
+#[test]
+fn scripts_that_set_one_key_at_the_same_time_are_stored_in_the_order_in_which_they_did() {
+    let setter = |name: &str| {
+        format!("on(\"gate.go\", |event| state::set(\"k\", `{name}${{event.data.n}}`));")
+    };
+    let (a, b, c) = (setter("a"), setter("b"), setter("c"));
+    let scripts = [
+        ("a.rhai", a.as_str()),
+        ("b.rhai", b.as_str()),
+        ("c.rhai", c.as_str()),
+        ("listens.rhai", "on(\"state.changed\", || ());"),
+    ];
+    let house = House::start(&gate_config(), &scripts);
+    for n in 0..200 {
+        house.post_ok(&json!({ "type": "go", "n": n }).to_string());
+    }
+    let count = |house: &House| {
+        let runs = house.runs();
+        runs.iter()
+            .filter(|run| run["script"] != "listens.rhai")
+            .count()
+    };
+    eventually("all have run", || (count(&house) == 600).then_some(()));
+    let reader = porchlight_journal::Reader::open(&house.path().join("data")).expect("a journal");
+    let history = reader.state_history("k", None, 10_000).expect("a history");
+    let mut changes: Vec<Value> = Vec::new();
+    for id in 1..=800 {
+        let event = reader.event(id).expect("it is read").expect("it is there");
+        if event.kind == "state.changed" {
+            changes.push(serde_json::from_slice(&event.data).expect("a change"));
+        }
+    }
+    assert_eq!(changes.len(), 600);
+    let mut before = Value::Null;
+    for (change, point) in changes.iter().zip(history) {
+        assert_eq!(change["from"], before, "what scripts saw");
+        assert_eq!(Some(&change["to"]), point.value.as_ref(), "what was stored");
+        before = change["to"].clone();
+    }
+    assert_eq!(get(&house, "k"), Some(before));
+}

@@ -48,6 +48,8 @@ pub struct CommandConfig {
     pub timeout: Duration,
     /// How many bytes of each output stream are kept: half from its beginning, half from its end.
     pub max_output: u64,
+    /// Whether a text is written to it as it is. Everything else is always JSON.
+    pub plain: bool,
     /// Where it runs; our own working folder when `None`.
     pub dir: Option<PathBuf>,
 }
@@ -100,7 +102,10 @@ impl Commands {
         let limit = command.timeout.min(latest - Instant::now());
         let until = Instant::now() + limit;
         let mut child = spawn(name, command, key)?;
-        let input = serde_json::to_vec(&task.input).unwrap_or_default();
+        let input = match &task.input {
+            Value::String(text) if command.plain => text.clone().into_bytes(),
+            input => serde_json::to_vec(input).unwrap_or_default(),
+        };
         let stdin = child.stdin.take();
         let feed = async move {
             if let Some(mut stdin) = stdin {

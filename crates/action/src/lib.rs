@@ -1,4 +1,4 @@
-//! Performs actions in the world: HTTP requests, spreadsheet rows, files, commands.
+//! Performs actions in the world: HTTP requests, spreadsheet rows, files, commands, datagrams.
 //!
 //! [`Performer`] does one action once and says what became of it. [`Outbox`] decides when: it keeps
 //! the order inside a lane, waits between tries and gives up in time. Neither knows the journal or
@@ -14,6 +14,8 @@ mod fields;
 mod http;
 mod jail;
 mod mqtt;
+mod net;
+mod oauth;
 mod outbox;
 mod output;
 mod performer;
@@ -21,10 +23,14 @@ mod resolve;
 mod save;
 mod sheet;
 mod task;
+mod tls;
 
 pub use command::CommandConfig;
+pub use http::{ProxyConfig, verdict};
+pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, TokenUrl};
 pub use outbox::{
     Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,
     Submitted, Turn,
 };
-pub use performer::{Blobs, Clock, Performer, PerformerConfig, Secrets, StartError};
+pub use performer::{Blobs, Clock, HttpConfig, Performer, PerformerConfig, Secrets, StartError};
+pub use tls::{Pin, TlsConfig, certificate_ends};

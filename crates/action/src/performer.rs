@@ -7,12 +7,15 @@
 //! caller gets a `timeout`, and the key that every append notes keeps a second try from doubling it.
 
 use crate::command::{CommandConfig, Commands};
-use crate::http::Http;
+use crate::http::{Clients, Http, ProxyConfig};
 use crate::jail::Jail;
 use crate::mqtt::Mqtt;
+use crate::net::Ports;
+use crate::oauth::{Oauth, OauthConfig};
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::Sheets;
 use crate::task::Task;
+use crate::tls::TlsConfig;
 use bytes::Bytes;
 use porchlight_core::action::BLOB;
 use porchlight_core::units::format_duration;
@@ -44,8 +47,24 @@ pub struct PerformerConfig {
     pub secrets: Secrets,
     /// Looks up attachments.
     pub blobs: Blobs,
-    /// Tells the time, to understand `Retry-After` with a date.
+    /// Tells the time, to understand `Retry-After` with a date, and to sign.
     pub clock: Clock,
+    /// What requests need of the configuration.
+    pub http: HttpConfig,
+}
+
+/// What requests need of the configuration; all of it may be missing.
+#[derive(Default)]
+pub struct HttpConfig {
+    /// Each `[tls.NAME]`.
+    pub tls: HashMap<String, TlsConfig>,
+    /// Each `[oauth.NAME]`.
+    pub oauth: HashMap<String, Arc<OauthConfig>>,
+    /// The folder for refresh tokens that a server gave in place of the configured ones. Made when
+    /// there is one.
+    pub tokens: PathBuf,
+    /// The proxy of `[http]`.
+    pub proxy: Option<ProxyConfig>,
 }
 
 /// Why a [`Performer`] could not be made.
@@ -69,6 +88,7 @@ pub struct Performer {
     jail: Arc<Jail>,
     commands: Commands,
     mqtt: Mqtt,
+    ports: Ports,
 }
 
 impl Performer {
@@ -83,16 +103,21 @@ impl Performer {
             source,
         })?;
         let jail = Arc::new(jail);
+        let http = config.http;
+        let clients = Arc::new(Clients::new(http.tls, http.proxy));
+        let oauth = Oauth::new(http.oauth, &http.tokens, &clients, &config.clock);
+        let oauth = Arc::new(oauth);
         Ok(Self {
             sources: Sources {
                 secrets: config.secrets,
                 blobs: config.blobs,
             },
-            http: Http::new(config.clock),
+            http: Http::new(clients, oauth, Arc::clone(&jail), config.clock),
             sheets: Arc::new(Sheets::new(Arc::clone(&jail))),
             jail,
             commands: Commands::new(config.commands),
             mqtt: Mqtt::new(&config.brokers),
+            ports: Ports::default(),
         })
     }
 
@@ -164,6 +189,7 @@ impl Performer {
         let key = key.to_owned();
         match task {
             Task::Http(request) => self.http.perform(*request, &key, deadline).await,
+            Task::Net(task) => task.perform(&self.ports, deadline).await,
             Task::Command(task) => self.commands.perform(task, &key, deadline).await,
             Task::Mqtt(task) => self.mqtt.perform(*task, &key, deadline).await,
             Task::Sheet(task) => {

@@ -12,7 +12,7 @@ use crate::performer::{Blobs, Secrets};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use porchlight_core::action::{BLOB, LIMIT};
+use porchlight_core::action::{BLOB, BYTES, LIMIT};
 use porchlight_core::{ActionError, Receipt};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -138,8 +138,23 @@ impl Sources {
         Ok(joined)
     }
 
-    /// The bytes of a `$blob` reference.
+    /// What a script may send as bytes: a text, or what [`is_blob`] says. `None` for anything else.
+    pub(crate) fn bytes(&self, value: &Value) -> Result<Option<Bytes>, ActionError> {
+        match value {
+            Value::String(text) => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
+            _ if is_blob(value) => self.blob(value).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The bytes of a `$blob` or `$bytes` reference.
     pub(crate) fn blob(&self, reference: &Value) -> Result<Bytes, ActionError> {
+        if let Some(text) = reference.get(BYTES) {
+            let bytes = text.as_str().and_then(|text| BASE64.decode(text).ok());
+            return bytes
+                .map(Bytes::from)
+                .ok_or_else(|| config("`$bytes` needs bytes in base64"));
+        }
         let hash = reference
             .get(BLOB)
             .and_then(Value::as_str)
@@ -155,9 +170,9 @@ impl Sources {
     }
 }
 
-/// True for `{"$blob": …}`.
+/// True for `{"$blob": …}`, an attachment, and `{"$bytes": …}`, what a script put together.
 pub(crate) fn is_blob(value: &Value) -> bool {
-    value.get(BLOB).is_some()
+    value.get(BLOB).is_some() || value.get(BYTES).is_some()
 }
 
 /// The action's key as it is, or so many characters of its digest, which fit where only letters and

@@ -7,6 +7,7 @@ use crate::failure::config;
 use crate::http::Request;
 use crate::jail::FileTask;
 use crate::mqtt::MqttTask;
+use crate::net::NetTask;
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::SheetTask;
 use porchlight_core::{ActionError, diagnostic::nearest};
@@ -19,6 +20,7 @@ pub(crate) enum Task {
     File(FileTask),
     Command(CommandTask),
     Mqtt(Box<MqttTask>),
+    Net(Box<NetTask>),
 }
 
 /// Told things are journalled with what came back; asked things give it to the script.
@@ -41,6 +43,11 @@ const KINDS: &[&str] = &[
     "command.run",
     "mqtt.publish",
     "mqtt.request",
+    "net.udp",
+    "net.tcp",
+    "net.wake",
+    "net.ask_udp",
+    "net.ask_tcp",
 ];
 
 impl Task {
@@ -60,6 +67,9 @@ impl Task {
                 FileTask::parse(kind, args, sources).map(Self::File)
             }
             "command.start" | "command.run" => CommandTask::parse(kind, args).map(Self::Command),
+            "net.udp" | "net.tcp" | "net.wake" | "net.ask_udp" | "net.ask_tcp" => {
+                NetTask::parse(kind, args, sources).map(|task| Self::Net(Box::new(task)))
+            }
             "mqtt.publish" | "mqtt.request" => {
                 MqttTask::parse(kind, args, sources).map(|task| Self::Mqtt(Box::new(task)))
             }

@@ -111,6 +111,65 @@ async fn forms_parts_and_credentials_arrive_as_meant() {
 }
 
 #[tokio::test]
+async fn files_arrive_with_their_names_and_types_whoever_chose_them() {
+    let (base, log) = serve(|_| answer(200, "")).await;
+    let home = home();
+    let send = async |parts: Value| {
+        let args = json!({"url": base, "multipart": parts, "headers": {"content-type": "text/x"}});
+        home.send(args).await.unwrap();
+        let seen = last(&log);
+        let boundary = seen.headers["content-type"].to_str().unwrap().to_owned();
+        (boundary, String::from_utf8_lossy(&seen.body).into_owned())
+    };
+    let blob = |more: Value| {
+        let mut blob = json!({"$blob": "abc"});
+        blob.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        blob
+    };
+    for (part, head) in [
+        (
+            json!({"blob": blob(json!({"filename": "Tür \"1\"\r\nX-Evil: y.jpg", "content_type": "image/jpeg"}))}),
+            "name=\"file\"; filename=\"Tür %221%22%0D%0AX-Evil: y.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n",
+        ),
+        (
+            json!({"blob": blob(json!({"filename": "a.jpg", "content_type": "image/jpeg\r\nX-Evil: y"}))}),
+            "name=\"file\"; filename=\"a.jpg\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+        ),
+        (
+            json!({"blob": blob(json!({"content_type": "image/png"}))}),
+            "name=\"file\"; filename=\"attachment.png\"\r\nContent-Type: image/png\r\n\r\n",
+        ),
+        (
+            json!({"blob": blob(json!({"filename": "theirs.jpg"})), "filename": "ours.jpg", "content_type": "image/x-ours"}),
+            "name=\"file\"; filename=\"ours.jpg\"\r\nContent-Type: image/x-ours\r\n\r\n",
+        ),
+        (
+            json!({"value": "{}", "content_type": "application/json"}),
+            "name=\"file\"\r\nContent-Type: application/json\r\n\r\n{}\r\n",
+        ),
+        (json!({"value": true}), "name=\"file\"\r\n\r\ntrue\r\n"),
+    ] {
+        let mut part = part;
+        part["name"] = "file".into();
+        let (content_type, body) = send(json!([part])).await;
+        let boundary = content_type
+            .strip_prefix("multipart/form-data; boundary=")
+            .unwrap();
+        let wanted = format!("--{boundary}\r\nContent-Disposition: form-data; {head}");
+        assert!(body.starts_with(&wanted), "{wanted}\n{body}");
+        assert!(body.ends_with(&format!("\r\n--{boundary}--\r\n")), "{body}");
+    }
+    // The same in each try.
+    let parts = json!([{"name": "a", "value": "1"}, {"name": "b", "blob": blob(json!({}))}]);
+    assert_eq!(send(parts.clone()).await, send(parts).await);
+    let wrong =
+        json!({"url": base, "multipart": [{"name": "a", "value": "1", "content_type": "x\r\ny"}]});
+    assert_eq!(home.send(wrong).await.unwrap_err().kind, "config");
+}
+
+#[tokio::test]
 async fn statuses_and_expectations_decide_between_done_later_and_never() {
     let (base, _) = serve(|seen| {
         let status = seen.line.rsplit('/').next().unwrap().parse().unwrap();

@@ -12,6 +12,10 @@ use std::time::Duration;
 /// `{"$blob": "<sha-256 hex>", "filename": "…", "content_type": "…", "size": 123}`.
 pub const BLOB: &str = "$blob";
 
+/// The member of `args` objects that stands for bytes which a script put together:
+/// `{"$bytes": "<base64>"}`.
+pub const BYTES: &str = "$bytes";
+
 /// The member of `args` that names the limiter which the action shares with others
 /// (`[limit.NAME]`); it is the outbox's, and no kind of action sees it.
 pub const LIMIT: &str = "limit";
@@ -43,6 +47,12 @@ impl Action {
         self.args.get(LIMIT)?.as_str()
     }
 }
+
+/// The type of the event that tells scripts of a try that failed.
+pub const FAILED: &str = "action.failed";
+
+/// The type of the event that tells scripts of an action that is dead.
+pub const DEAD: &str = "action.dead";
 
 /// The row number of an action in the journal, counting from 1.
 pub type ActionId = u64;

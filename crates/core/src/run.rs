@@ -65,6 +65,8 @@ pub struct Run {
     pub emitted: Vec<NewEvent>,
     /// What it asked, as far as that is kept.
     pub asked: Vec<Asked>,
+    /// How many events led to each other before it; 0 for one that came from outside.
+    pub depth: u32,
 }
 
 /// How a run ended. What a run decided before an `Error` stands, as if the script had stopped

@@ -67,6 +67,7 @@ fn run(event: u64) -> Run {
         cancelled: Vec::new(),
         emitted: Vec::new(),
         asked: Vec::new(),
+        depth: 0,
     }
 }
 

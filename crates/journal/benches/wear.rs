@@ -117,5 +117,6 @@ fn run(event: u64, actions: bool) -> Run {
         cancelled: Vec::new(),
         emitted: Vec::new(),
         asked: Vec::new(),
+        depth: 0,
     }
 }

@@ -11,7 +11,9 @@ use crate::{
     Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schedules, schema,
     silences, state_edits, state_history, waits,
 };
-use porchlight_core::{ActionId, EventId, Settlement, StateWrite, Timestamp, WaitId, same_value};
+use porchlight_core::{
+    ActionId, Event, EventId, NewEvent, Settlement, StateWrite, Timestamp, WaitId, same_value,
+};
 use rusqlite::{Connection, OptionalExtension, Result};
 
 /// The next free row numbers.
@@ -38,6 +40,8 @@ pub(crate) enum Answer {
     Appended(Appended),
     AllAppended(Vec<Appended>),
     Committed(Committed),
+    /// With the event that tells of it.
+    Settled(Option<Box<Event>>),
     Done,
 }
 
@@ -77,10 +81,14 @@ impl Batch<'_> {
                 action,
                 settlement,
                 attempts,
+                told,
                 ..
-            } => self
-                .settle(*action, settlement, *attempts)
-                .map(|()| Answer::Done),
+            } => {
+                self.settle(*action, settlement, *attempts)?;
+                let told = told.as_deref();
+                let told = told.map(|(event, row)| self.insert_told(event, row));
+                told.transpose().map(Answer::Settled)
+            }
             Op::Remember { version, .. } => self.remember(version).map(|()| Answer::Done),
             Op::Close { .. } => Ok(Answer::Done),
         }
@@ -120,6 +128,12 @@ impl Batch<'_> {
             self.claims.stage(key, id, expires);
         }
         Ok(id)
+    }
+
+    fn insert_told(&mut self, event: &NewEvent, row: &EventRow) -> Result<Box<Event>> {
+        let id = self.insert_event(row)?;
+        let content = event.clone();
+        Ok(Box::new(Event { id, content }))
     }
 
     fn commit(&mut self, prepared: &Prepared) -> Result<Committed> {

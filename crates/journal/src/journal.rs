@@ -16,7 +16,7 @@ use crate::schedules::ScheduleRow;
 use crate::silences::Silence;
 use crate::turn::Turn;
 use crate::{FILE_NAME, salvage, schema, writer};
-use porchlight_core::{ActionId, EventId, Moved, NewEvent, Run, Settlement, Timestamp};
+use porchlight_core::{ActionId, Event, EventId, Moved, NewEvent, Run, Settlement, Timestamp};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -304,10 +304,27 @@ impl Journal {
         settlement: Settlement,
         attempts: u32,
     ) -> Result<(), Unavailable> {
+        let settled = self.settle_and_tell(action, settlement, attempts, None);
+        settled.await.map(|_| ())
+    }
+
+    /// The same, and in the same transaction an event that tells scripts of it; gives that event.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub async fn settle_and_tell(
+        &self,
+        action: ActionId,
+        settlement: Settlement,
+        attempts: u32,
+        told: Option<NewEvent>,
+    ) -> Result<Option<Event>, Unavailable> {
+        let told = told.map(|event| Box::new((event.clone(), EventRow::new(event, None))));
         self.ask(|reply| Op::Settle {
             action,
             settlement,
             attempts,
+            told,
             reply,
         })
         .await

@@ -32,12 +32,13 @@ mod writer;
 
 pub use error::{OpenError, ReadError, Reason, RetryError, Unavailable};
 pub use journal::{Beside, Journal, Options, Retention};
+pub use lock::is_in_use;
 pub use model::{
     ActionRecord, ActionStatus, Appended, Blob, Claim, Committed, Ends, NewRefusal, Priority,
     RefusalRecord, RunRecord, Salvaged, ScriptVersion, SecretUse,
 };
 pub use reader::{Filter, Order, Reader};
-pub use retry::retry_action;
+pub use retry::{retry_action, retry_actions};
 pub use schedules::ScheduleRow;
 pub use silences::{LookedBack, Silence};
 pub use state_edits::{StateEdit, edit_state};

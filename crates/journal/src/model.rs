@@ -162,6 +162,8 @@ pub struct RunRecord {
     pub emitted: Vec<EventId>,
     /// What it asked, as far as that is kept.
     pub asked: Vec<Asked>,
+    /// How many events led to each other before it.
+    pub depth: u32,
 }
 
 /// Whether an action still has to be done.

@@ -21,6 +21,12 @@ pub(crate) struct Detail {
     pub(crate) emitted: Vec<EventId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) asked: Vec<Asked>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) depth: u32,
+}
+
+fn is_zero(depth: &u32) -> bool {
+    *depth == 0
 }
 
 /// A run and the texts of its columns.
@@ -56,6 +62,7 @@ impl Prepared {
                 state: run.state.clone(),
                 emitted: Vec::new(),
                 asked: std::mem::take(&mut run.asked),
+                depth: run.depth,
             },
             args: run.actions.iter().map(|a| a.args.to_string()).collect(),
             wait_texts: run.waits.iter().map(waits::texts).collect(),

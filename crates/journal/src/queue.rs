@@ -12,7 +12,7 @@ use crate::{
     Appended, Blob, Committed, NewRefusal, Priority, ScheduleRow, ScriptVersion, Silence,
     Unavailable,
 };
-use porchlight_core::{ActionId, EventId, Moved, Settlement};
+use porchlight_core::{ActionId, Event, EventId, Moved, NewEvent, Settlement};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,7 +56,9 @@ pub(crate) enum Op {
         action: ActionId,
         settlement: Settlement,
         attempts: u32,
-        reply: Reply<()>,
+        /// An event that tells of it, stored in the same transaction.
+        told: Option<Box<(NewEvent, EventRow)>>,
+        reply: Reply<Option<Event>>,
     },
     Remember {
         version: ScriptVersion,

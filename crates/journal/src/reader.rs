@@ -116,6 +116,14 @@ impl Reader {
         )
     }
 
+    /// The number of this home: random, made with the journal, part of the keys of its actions.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn home(&self) -> Result<u64, ReadError> {
+        Ok(schema::get_meta(&self.connection, meta::HOME)?)
+    }
+
     /// The id of the newest event; 0 when there is none.
     ///
     /// # Errors
@@ -169,7 +177,18 @@ impl Reader {
             let status = status.map_or(-1, |status| status as i64);
             question.conditions.push(format!("status = {status}"));
         }
-        question.ask(&self.connection, read_action, |_| true)
+        if let Some(since) = filter.settled_since {
+            question.conditions.push(format!("settled >= {}", since.0));
+        }
+        question.ask(&self.connection, read_action, |action| {
+            let (kind, lane) = (&action.action.kind, &action.action.lane);
+            let is_lane = |wanted: &String| match wanted.strip_suffix('*') {
+                Some(beginning) => lane.starts_with(beginning),
+                None => lane == wanted,
+            };
+            filter.kind.as_ref().is_none_or(|one| one.matches(kind))
+                && filter.lane.as_ref().is_none_or(is_lane)
+        })
     }
 
     /// The action in this row.
@@ -208,13 +227,24 @@ impl Reader {
             &[&after.cast_signed(), &first.cast_signed(), &(limit as i64)],
             read_action,
         )?;
+        let now = Timestamp::from_system_time(std::time::SystemTime::now());
         let open = records.into_iter().map(|record| OpenAction {
             id: record.id,
+            not_before: next_try(&record, now),
             action: record.action,
             attempts: record.attempts,
-            not_before: record.not_before,
         });
         Ok(open.collect())
+    }
+
+    /// What is damaged, in one line, if anything is. Reads the whole database.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn damage(&self) -> Result<Option<String>, ReadError> {
+        let check = "PRAGMA quick_check(1)";
+        let found: String = self.connection.query_row(check, [], |row| row.get(0))?;
+        Ok((found != "ok").then_some(found))
     }
 
     /// All waits, in the order in which they fall due.
@@ -306,5 +336,14 @@ impl Reader {
         read: impl Fn(&Row<'_>) -> Result<T, ReadError>,
     ) -> Result<Vec<T>, ReadError> {
         many(&self.connection, sql, values, read)
+    }
+}
+
+/// When an open action is tried next. A pause lasts as long as it was meant to, also when the clock
+/// was set back after it had been noted.
+fn next_try(record: &ActionRecord, now: Timestamp) -> Timestamp {
+    match record.settled.filter(|settled| *settled > now) {
+        Some(settled) => now.after(record.not_before.since(settled)),
+        None => record.not_before,
     }
 }

@@ -3,6 +3,7 @@
 use crate::packet::Version;
 use porchlight_core::Secret;
 use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use std::time::Duration;
 
 /// A broker.
@@ -46,6 +47,21 @@ pub enum Trust {
     System,
     /// These alone.
     Only(Vec<CertificateDer<'static>>),
+}
+
+impl Trust {
+    /// The certificates of a PEM file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        match read {
+            Ok(certificates) if !certificates.is_empty() => Ok(Self::Only(certificates)),
+            Ok(_) => Err("there is no certificate in it".to_owned()),
+            Err(error) => Err(format!("it is no PEM file: {error}")),
+        }
+    }
 }
 
 /// Where a broker is.

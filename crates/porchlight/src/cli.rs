@@ -69,19 +69,24 @@ pub enum Command {
     Test(TestArgs),
     /// Sign a built-in sample or a file, post it to the running host, and show what it caused.
     Send(SendArgs),
+    /// Look whether clock, disk, rights, journal, configuration, ports and all targets are in order, and
+    /// say what to fix; nothing is performed.
+    Doctor(DoctorArgs),
+    /// Perform what an expression tells, by hand: 'light::flash("porch")'.
+    Act(ActArgs),
     /// Explain step by step why a captured request passes or fails.
     Verify(VerifyArgs),
     /// List the events that came in, or what was refused.
     Events(EventsArgs),
     /// List what scripts did with them.
     Runs(ListArgs),
-    /// List the actions that scripts decided on, or try a dead one again.
+    /// List the actions that scripts decided on, or try dead ones again.
     Actions {
-        /// `retry` tries a dead action again.
+        /// `retry` tries dead actions again.
         #[command(subcommand)]
         what: Option<ActionsCommand>,
         #[command(flatten)]
-        list: ListArgs,
+        list: ActionsArgs,
     },
     /// List what scripts keep, show or set a value, or show what it was.
     State {
@@ -104,11 +109,81 @@ pub enum Command {
 /// What `actions` can do besides listing.
 #[derive(Subcommand)]
 pub enum ActionsCommand {
-    /// Try a dead action again, now.
-    Retry {
-        /// Its number in the list.
-        id: u64,
-    },
+    /// Try dead actions again, now, under their old keys.
+    Retry(RetryArgs),
+}
+
+/// What `actions` takes.
+#[derive(Args)]
+pub struct ActionsArgs {
+    /// Only dead ones: those that failed for good or came too late.
+    #[arg(long)]
+    pub dead: bool,
+    #[command(flatten)]
+    pub which: WhichActions,
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// What `actions retry` takes. Exit codes: 0 done, 1 none is meant, 3 one of them is not dead, or the
+/// journal can't be written.
+#[derive(Args)]
+pub struct RetryArgs {
+    /// Their numbers in the list.
+    #[arg(
+        value_name = "ID",
+        required_unless_present = "dead",
+        conflicts_with = "dead"
+    )]
+    pub ids: Vec<u64>,
+    /// All dead ones that the options below let through.
+    #[arg(long)]
+    pub dead: bool,
+    #[command(flatten)]
+    pub which: WhichActions,
+    /// Only list and count them.
+    #[arg(long)]
+    pub dry: bool,
+}
+
+/// Which actions are meant.
+#[derive(Args)]
+pub struct WhichActions {
+    /// From this moment on (RFC 3339), or so long ago (2h): told then, or, of dead ones, dead since then.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Of this lane; `http://10.0.0.5*` for all that begin like this.
+    #[arg(long, value_name = "LANE")]
+    pub lane: Option<String>,
+    /// Of this kind: `http.send`, `sheet.*`.
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+}
+
+/// What `doctor` takes. Exit codes: 0 nothing is bad, 1 something is.
+#[derive(Args)]
+pub struct DoctorArgs {
+    /// JSON, one object a line: `area`, `level` (`ok`, `warn`, `bad`), `message`, `fix`.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `act` takes. Exit codes: 0 all was done, 1 something failed, or the expression or the
+/// configuration has a mistake, 3 it could not be run at all.
+#[derive(Args)]
+pub struct ActArgs {
+    /// What a handler would say: 'light::flash("porch")'.
+    #[arg(value_name = "EXPRESSION")]
+    pub expression: String,
+    /// Show the requests only; nothing is performed or asked.
+    #[arg(long)]
+    pub dry: bool,
+    /// Perform what it leaves for later (`later`), too, if it comes within so long.
+    #[arg(long, value_name = "TIME", default_value = "2m")]
+    pub within: String,
+    /// JSON, one object a line: each request and each answer.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `test` takes. Exit codes: 0 all passed, 1 some failed or there is none, 3 the scripts can't be
@@ -155,9 +230,9 @@ pub struct ReplayArgs {
 pub enum StateCommand {
     /// List all keys and their values.
     List {
-        /// Only keys that begin like this.
-        #[arg(value_name = "PREFIX", default_value = "")]
-        prefix: String,
+        /// Only keys that begin like this, or that match a pattern: `'door.*'`, `'**.battery'`.
+        #[arg(value_name = "PREFIX|PATTERN", default_value = "")]
+        keys: String,
     },
     /// Show a value.
     Get {
@@ -181,9 +256,12 @@ pub enum StateCommand {
     History {
         /// Its key.
         key: String,
-        /// Only the newest N.
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: usize,
+        /// From this moment on (RFC 3339), or so long ago: `24h`.
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Only the newest N: 20 when nothing is said, and all that is remembered with `--since`.
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
     },
 }
 

@@ -42,6 +42,11 @@ impl Home {
         self.data().join("files")
     }
 
+    /// `data/oauth/`: refresh tokens that a server gave in place of the configured ones.
+    pub fn tokens(&self) -> PathBuf {
+        self.data().join("oauth")
+    }
+
     /// Makes whatever is missing; says whether the configuration was among it.
     ///
     /// # Errors

@@ -1,17 +1,19 @@
-//! `porchlight events`, `runs`, `actions`: lists, follows, shows one, and tries a dead action again.
+//! `porchlight events`, `runs`, `actions`: lists, follows, and shows one.
 //!
 //! They read the journal's file directly, so they work whether or not the host runs. Lists are
 //! printed oldest first, so that the newest stands next to the prompt.
 
+pub mod actions;
 mod refused;
 
 use crate::cli::ListArgs;
 use crate::home::Home;
 use crate::output::{line, paint};
 use crate::{Ending, output};
+pub use actions::action_line;
 use porchlight_core::units::format_duration;
 use porchlight_core::{Event, Timestamp};
-use porchlight_journal::{ActionRecord, ActionStatus, Filter, Order, ReadError, Reader, RunRecord};
+use porchlight_journal::{Filter, Order, ReadError, Reader, RunRecord};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -68,41 +70,26 @@ pub fn runs(home: &Home, args: &ListArgs) -> Ending {
     list(home, args, &kind)
 }
 
-/// `porchlight actions`.
-pub fn actions(home: &Home, args: &ListArgs) -> Ending {
-    let kind = Kind {
-        list: Reader::actions,
-        one: Reader::action,
-        id: |action| action.id,
-        line: action_line,
-        json: action_json,
-        whole: |_, action| Ok(action_whole(action)),
-    };
-    list(home, args, &kind)
-}
-
-/// `porchlight actions retry ID`.
-pub fn retry(home: &Home, id: u64) -> Ending {
-    match porchlight_journal::retry_action(&home.data(), id) {
-        Ok(_) => {
-            line(&format!(
-                "action {id} is open again; the running host takes it up within a second"
-            ));
-            Ending::Done
-        }
-        Err(error) => Ending::Failed(error.to_string()),
-    }
-}
-
 fn list<T>(home: &Home, args: &ListArgs, kind: &Kind<T>) -> Ending {
-    let listed = Reader::open(&home.data()).and_then(|reader| print_all(&reader, args, kind));
+    list_some(home, args, &Filter::default(), kind)
+}
+
+/// Those that a filter lets through; how many and in which order is the list's own business.
+fn list_some<T>(home: &Home, args: &ListArgs, which: &Filter, kind: &Kind<T>) -> Ending {
+    let opened = Reader::open(&home.data());
+    let listed = opened.and_then(|reader| print_all(&reader, args, which, kind));
     match listed {
         Ok(ending) => ending,
         Err(error) => Ending::Failed(format!("{error} (home: {})", home.dir.display())),
     }
 }
 
-fn print_all<T>(reader: &Reader, args: &ListArgs, kind: &Kind<T>) -> Result<Ending, ReadError> {
+fn print_all<T>(
+    reader: &Reader,
+    args: &ListArgs,
+    which: &Filter,
+    kind: &Kind<T>,
+) -> Result<Ending, ReadError> {
     let print = |item: &T| {
         line(&if args.json {
             (kind.json)(item).to_string()
@@ -127,7 +114,7 @@ fn print_all<T>(reader: &Reader, args: &ListArgs, kind: &Kind<T>) -> Result<Endi
         reader,
         &Filter {
             limit: args.limit,
-            ..Filter::default()
+            ..which.clone()
         },
     )?;
     let last = newest.first().map_or(0, kind.id);
@@ -137,7 +124,7 @@ fn print_all<T>(reader: &Reader, args: &ListArgs, kind: &Kind<T>) -> Result<Endi
         }
     }
     if args.follow {
-        follow(reader, last, kind, print)?;
+        follow(reader, last, which, kind, print)?;
     }
     Ok(Ending::Done)
 }
@@ -146,6 +133,7 @@ fn print_all<T>(reader: &Reader, args: &ListArgs, kind: &Kind<T>) -> Result<Endi
 fn follow<T>(
     reader: &Reader,
     mut last: u64,
+    which: &Filter,
     kind: &Kind<T>,
     print: impl Fn(&T) -> bool,
 ) -> Result<(), ReadError> {
@@ -153,7 +141,7 @@ fn follow<T>(
     loop {
         let next = Filter {
             order: Order::After(last),
-            ..Filter::default()
+            ..which.clone()
         };
         for item in (kind.list)(reader, &next)? {
             last = (kind.id)(&item);
@@ -214,48 +202,12 @@ fn cause(run: &RunRecord) -> String {
     }
 }
 
-/// `   30  run 21  light::flash("porch")  done  200 OK`.
-pub fn action_line(action: &ActionRecord) -> String {
-    let status = match action.status {
-        ActionStatus::Done => paint("32", "done"),
-        ActionStatus::Dead => paint("31", "dead"),
-        ActionStatus::Open => paint("33", "open"),
-    };
-    let detail = match (&action.receipt, &action.error) {
-        (Some(receipt), _) => receipt.summary.clone(),
-        (None, Some(error)) => format!("{error} ({} failed)", tries(action.attempts)),
-        (None, None) => String::new(),
-    };
-    format!(
-        "{:>6}  run {}  {}  {status}  {detail}",
-        action.id, action.run, action.action.title
-    )
-}
-
-fn tries(count: u32) -> String {
-    if count == 1 {
-        "1 try".to_owned()
-    } else {
-        format!("{count} tries")
-    }
-}
-
 fn run_json(run: &RunRecord) -> Value {
     json!({
         "id": run.id, "event": run.event, "script": run.script, "script_hash": run.script_hash,
         "handler": run.handler, "place": run.place, "title": run.title,
         "started": run.started.to_rfc3339(), "duration_us": run.duration_us,
         "outcome": run.outcome, "logs": run.logs, "actions": run.actions,
-    })
-}
-
-fn action_json(action: &ActionRecord) -> Value {
-    json!({
-        "id": action.id, "run": action.run, "status": action.status.word(), "attempts": action.attempts,
-        "kind": action.action.kind, "title": action.action.title, "lane": action.action.lane,
-        "key": action.action.key, "args": action.action.args,
-        "expires": action.action.expires.to_rfc3339(), "not_before": action.not_before.to_rfc3339(),
-        "receipt": action.receipt, "error": action.error,
     })
 }
 
@@ -313,9 +265,4 @@ fn run_whole(reader: &Reader, run: &RunRecord) -> Result<Vec<String>, ReadError>
     }));
     lines.extend(reader.actions_of_run(run.id)?.iter().map(action_line));
     Ok(lines)
-}
-
-fn action_whole(action: &ActionRecord) -> Vec<String> {
-    let record = serde_json::to_string_pretty(&action_json(action)).unwrap_or_default();
-    record.lines().map(str::to_owned).collect()
 }

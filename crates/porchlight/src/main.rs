@@ -4,10 +4,13 @@
 //! This crate wires the others together: configuration, the dispatcher, the command line. It
 //! knows no protocol details; those live in the crates below.
 
+mod act;
+mod brokers;
 mod check;
 mod cli;
 mod config;
 mod dispatch;
+mod doctor;
 mod gate;
 mod home;
 mod list;
@@ -16,6 +19,7 @@ mod log;
 mod new;
 mod outgoing;
 mod output;
+mod performing;
 mod reference;
 mod rehearse;
 mod remembered;
@@ -26,6 +30,7 @@ mod scripts;
 mod send;
 mod shadow;
 mod state_command;
+mod telling;
 mod test;
 mod verify;
 mod versions;
@@ -68,15 +73,17 @@ fn main() -> ExitCode {
             mistakes => mistakes,
         },
         Some(Command::Send(args)) => send::send(&home, &args),
+        Some(Command::Doctor(args)) => doctor::doctor(&home, &args),
+        Some(Command::Act(args)) => act::act(&home, &args),
         Some(Command::Verify(args)) => verify::verify(&home, &args),
         Some(Command::Events(args)) if args.refused => list::refused(&home, &args.list),
         Some(Command::Events(args)) => list::events(&home, &args.list),
         Some(Command::Runs(args)) => list::runs(&home, &args),
         Some(Command::Actions {
-            what: Some(ActionsCommand::Retry { id }),
+            what: Some(ActionsCommand::Retry(args)),
             ..
-        }) => list::retry(&home, id),
-        Some(Command::Actions { what: None, list }) => list::actions(&home, &list),
+        }) => list::actions::retry(&home, &args),
+        Some(Command::Actions { what: None, list }) => list::actions::actions(&home, &list),
         Some(Command::Replay(args)) => replay::replay(&home, &args),
         Some(Command::Test(args)) => test::test(&home, &args),
         Some(Command::State { what, json }) => state_command::state(&home, what, json),

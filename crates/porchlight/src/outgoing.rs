@@ -5,9 +5,10 @@
 //! rest is read from the journal when there is room.
 
 use crate::Clock;
+use crate::telling::Telling;
 use futures_util::future::BoxFuture;
 use porchlight_action::{Limiters, Outbox, Performer, RetryPolicy, Submitted};
-use porchlight_core::{ActionId, OpenAction, Settlement};
+use porchlight_core::{ActionId, Event, NewEvent, OpenAction, Settlement};
 use porchlight_journal::{Journal, ReadError};
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,18 +61,24 @@ impl Outgoing {
         journal: &Journal,
         performer: &Arc<Performer>,
         limiters: Limiters,
+        telling: &Arc<Telling>,
         clock: &Clock,
     ) -> Self {
         let done = Arc::new(Mutex::new(Done::default()));
         let (settling_journal, remembered) = (journal.clone(), Arc::clone(&done));
+        let telling = Arc::clone(telling);
         let settle = move |id, settlement: Settlement, failed: u32| -> BoxFuture<'static, ()> {
             // The outbox counts failures; the journal counts tries.
             let is_done = matches!(settlement, Settlement::Done(_));
             let attempts = failed + u32::from(is_done);
             let (journal, remembered) = (settling_journal.clone(), Arc::clone(&remembered));
+            let telling = Arc::clone(&telling);
             Box::pin(async move {
                 tracing::debug!(action = id, done = is_done, attempts, "action tried");
-                insist(&journal, id, settlement, attempts).await;
+                let told = telling.event(id, &settlement, attempts).await;
+                if let Some(event) = insist(&journal, id, settlement, attempts, told).await {
+                    telling.stored(event);
+                }
                 if is_done {
                     lock(&remembered).insert(id);
                 }
@@ -162,11 +169,23 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Stores an outcome. A receipt that isn't stored would make the action happen again, so this does
-/// not give up.
-async fn insist(journal: &Journal, id: ActionId, settlement: Settlement, attempts: u32) {
-    while let Err(error) = journal.settle(id, settlement.clone(), attempts).await {
-        tracing::warn!(%error, action = id, "the outcome of an action can't be stored yet");
-        tokio::time::sleep(Duration::from_millis(500)).await;
+/// Stores an outcome, and the event that tells of it. A receipt that isn't stored would make the
+/// action happen again, so this does not give up.
+async fn insist(
+    journal: &Journal,
+    id: ActionId,
+    settlement: Settlement,
+    attempts: u32,
+    told: Option<NewEvent>,
+) -> Option<Event> {
+    loop {
+        let settled = journal.settle_and_tell(id, settlement.clone(), attempts, told.clone());
+        match settled.await {
+            Ok(event) => return event,
+            Err(error) => {
+                tracing::warn!(%error, action = id, "the outcome of an action can't be stored yet");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
     }
 }

@@ -15,17 +15,21 @@ use crate::gate::Gate;
 use crate::home::Home;
 use crate::listen::{Doors, Passed};
 use crate::outgoing::Outgoing;
+use crate::performing;
 use crate::remembered::Remembered;
 use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
+use crate::telling::Telling;
 use crate::versions::Versions;
-use crate::{Clock, Ending, output};
-use porchlight_action::{CommandConfig, Limiters, Performer, PerformerConfig};
+use crate::{Clock, Ending, brokers, output};
+use porchlight_action::{Limiters, Performer};
+use porchlight_core::action::{DEAD, FAILED};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
 use porchlight_script::watch::{Batch, Watcher};
 use porchlight_script::{Host, HostConfig, State};
 use porchlight_source::http::{REFUSED, Receiver, ServeLimits, serve};
+use porchlight_source::mqtt::{Listeners, OnStored, Shared};
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -97,12 +101,25 @@ async fn serve_house(
     let (commits, commits_receiver) = mpsc::unbounded_channel();
     let missed = Arc::new(Missed::default());
 
-    let performer = Arc::new(performer(home, &config, &journal, &clock)?);
+    let number = reader.home().map_err(|error| error.to_string())?;
+    let brokers = brokers::configured(&config, number);
+    let blobs = performing::blobs_of(&journal);
+    let performer = Arc::new(performing::performer(
+        home, &config, blobs, &brokers, &clock,
+    )?);
     let limiters = config.limiters.limiters();
-    let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &clock);
+    let (offered, offer_to) = (Arc::clone(&missed), stored_sender.clone());
+    let out = Arc::new(move |event: Arc<Event>| offered.offer(&offer_to, event));
+    let telling = Telling::new(journal.clone(), Arc::clone(&clock), out);
+    let telling = Arc::new(telling);
+    let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &telling, &clock);
     let outgoing = Arc::new(outgoing);
     let state = State::from(reader.state().map_err(|error| error.to_string())?);
-    let asking = (performer, limiters, Remembered::new(journal.clone()));
+    let asking = (
+        Arc::clone(&performer),
+        limiters,
+        Remembered::new(journal.clone()),
+    );
     let host = host(home, &config, state.clone(), asking, &clock);
 
     let tools = Tools {
@@ -138,11 +155,15 @@ async fn serve_house(
     let committer = tokio::spawn(committer::run(commits_receiver, exits));
     let dispatcher = tokio::spawn(dispatcher.run(stored, inputs_receiver));
 
-    let receiver = Receiver::new(
-        journal.clone(),
-        Arc::clone(&clock),
-        Arc::new(move |event: Arc<Event>| missed.offer(&stored_sender, event)),
-    );
+    let stored: OnStored = Arc::new(move |event| missed.offer(&stored_sender, event));
+    let receiver = Receiver::new(journal.clone(), Arc::clone(&clock), Arc::clone(&stored));
+    let shared = Shared {
+        journal: journal.clone(),
+        clock: Arc::clone(&clock),
+        stored,
+    };
+    let listeners = Arc::new(Listeners::start(brokers, &shared));
+    performer.connect();
     let receiver = Arc::new(receiver);
     receiver.set_webhooks(config.webhooks.clone());
     receiver.tell_scripts_of_refusals(false); // until one listens
@@ -164,9 +185,12 @@ async fn serve_house(
         stop.clone(),
     ));
 
+    let messages = Arc::clone(&listeners);
     let live = move |set: &ScriptSet| {
+        messages.listen(&brokers::wanted(set));
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
+        telling.listen(set.hears_of_actions(FAILED), set.hears_of_actions(DEAD));
     };
     let library = |last_good| {
         let shadow = Shadow::of(home, &config, &host);
@@ -187,13 +211,16 @@ async fn serve_house(
     let down = async {
         stop.cancel();
         _ = server.await;
+        listeners.stop(drain).await;
         let (done, stopped) = oneshot::channel();
         _ = inputs.send(Input::Stop(done));
         _ = tokio::time::timeout(drain, stopped).await;
         drop(watcher);
         looker.abort();
         edits.abort();
+        performer.let_go();
         outgoing.drain(drain).await;
+        performer.close().await;
         dispatcher.abort();
         committer.abort();
         journal.close().await;
@@ -220,36 +247,6 @@ fn open_journal(home: &Home, config: &Config, clock: &Clock) -> Result<Journal, 
         output::complain(&salvaged.to_string());
     }
     Ok(journal)
-}
-
-fn performer(
-    home: &Home,
-    config: &Arc<Config>,
-    journal: &Journal,
-    clock: &Clock,
-) -> Result<Performer, String> {
-    let commands = config.commands.iter().map(|(name, command)| {
-        let command = CommandConfig {
-            argv: command.argv.clone(),
-            timeout: command.timeout,
-            max_output: command.max_output,
-            dir: command.dir.clone(),
-        };
-        (name.clone(), command)
-    });
-    let (secrets, journal) = (Arc::clone(config), journal.clone());
-    Performer::new(PerformerConfig {
-        brokers: Vec::new(),
-        files: home.files(),
-        commands: commands.collect(),
-        secrets: Arc::new(move |reference| secrets.secret(reference)),
-        blobs: Arc::new(move |hash| {
-            let reader = journal.reader().map_err(std::io::Error::other)?;
-            reader.blob(hash).map_err(std::io::Error::other)
-        }),
-        clock: Arc::clone(clock),
-    })
-    .map_err(|error| error.to_string())
 }
 
 fn host(
@@ -283,7 +280,7 @@ fn host(
 
 /// Watches the scripts folder; the first batch, with every file, comes at once. Scripts are compiled
 /// on a thread of their own, which has the stack that deeply nested ones need. `live` is called
-/// before each new set takes over.
+/// when a new set takes over.
 fn watch_scripts(
     home: &Home,
     library: impl FnOnce(LastGood) -> Library,
@@ -311,8 +308,9 @@ fn watch_scripts(
             let count = set.as_ref().map_or(0, |set| set.scripts.len());
             if let Some(set) = set {
                 runtime.block_on(versions.remember(&journal, &set));
+                _ = inputs.send(Input::Scripts(Arc::clone(&set)));
+                // Whatever it asks to be heard of meets scripts that know it.
                 live(&set);
-                _ = inputs.send(Input::Scripts(set));
             }
             // Said once it is so: whatever comes in from now on meets the new version.
             report

@@ -5,19 +5,24 @@
 
 use crate::Ending;
 use crate::cli::StateCommand;
+use crate::dispatch::system_clock;
 use crate::home::Home;
 use crate::output::{self, line, paint};
-use porchlight_journal::{ReadError, Reader, StateEdit, edit_state};
+use crate::replay::moment;
+use porchlight_core::{Pattern, Timestamp};
+use porchlight_journal::{MOST_PER_KEY, ReadError, Reader, StateEdit, edit_state};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// So many changes of a value are shown when nothing is said.
+const FEW: usize = 20;
 /// As in scripts.
 const LARGEST: usize = 256 * 1024;
 
 /// `porchlight state …`.
 pub fn state(home: &Home, what: Option<StateCommand>, json: bool) -> Ending {
     let all = StateCommand::List {
-        prefix: String::new(),
+        keys: String::new(),
     };
     let done = match what.unwrap_or(all) {
         StateCommand::Set { key, value } => {
@@ -25,9 +30,28 @@ pub fn state(home: &Home, what: Option<StateCommand>, json: bool) -> Ending {
             return set(home, &key, Some(value));
         }
         StateCommand::Remove { key } => return set(home, &key, None),
-        StateCommand::List { prefix } => list(home, &prefix, json),
+        StateCommand::List { keys } => match Keys::parse(&keys) {
+            Ok(keys) => list(home, &keys, json),
+            Err(message) => {
+                output::complain(&message);
+                return Ending::Mistake;
+            }
+        },
         StateCommand::Get { key } => get(home, &key, json),
-        StateCommand::History { key, limit } => history(home, &key, limit, json),
+        StateCommand::History { key, since, limit } => {
+            let now = system_clock()();
+            let moment = since.as_deref().map(|since| moment(since, now)).transpose();
+            match moment {
+                Ok(moment) => {
+                    let few = if moment.is_some() { MOST_PER_KEY } else { FEW };
+                    history(home, &key, (moment, limit.unwrap_or(few)), json)
+                }
+                Err(message) => {
+                    output::complain(&format!("--since {message}"));
+                    return Ending::Mistake;
+                }
+            }
+        }
     };
     done.unwrap_or_else(|error| Ending::Failed(format!("{error} (home: {})", home.dir.display())))
 }
@@ -88,12 +112,31 @@ fn edits(reader: &Reader) -> Result<Vec<StateEdit>, ReadError> {
     }
 }
 
-fn list(home: &Home, prefix: &str, json: bool) -> Result<Ending, ReadError> {
-    let values = values(&Reader::open(&home.data())?)?;
-    for (key, value) in values.range(prefix.to_owned()..) {
-        if !key.starts_with(prefix) {
-            break;
+/// Which keys are listed.
+enum Keys {
+    Prefix(String),
+    Matching(Pattern),
+}
+
+impl Keys {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.contains('*') {
+            true => Pattern::parse(text).map(Self::Matching),
+            false => Ok(Self::Prefix(text.to_owned())),
         }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        match self {
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::Matching(pattern) => pattern.matches(key),
+        }
+    }
+}
+
+fn list(home: &Home, keys: &Keys, json: bool) -> Result<Ending, ReadError> {
+    let values = values(&Reader::open(&home.data())?)?;
+    for (key, value) in values.iter().filter(|(key, _)| keys.has(key)) {
         line(&match json {
             true => json!({ "key": key, "value": value }).to_string(),
             false => format!("{}  {value}", paint("1", key)),
@@ -116,10 +159,16 @@ fn get(home: &Home, key: &str, json: bool) -> Result<Ending, ReadError> {
     Ok(Ending::Done)
 }
 
-fn history(home: &Home, key: &str, limit: usize, json: bool) -> Result<Ending, ReadError> {
-    let points = Reader::open(&home.data())?.state_history(key, None, limit)?;
+fn history(
+    home: &Home,
+    key: &str,
+    (since, limit): (Option<Timestamp>, usize),
+    json: bool,
+) -> Result<Ending, ReadError> {
+    let points = Reader::open(&home.data())?.state_history(key, since, limit)?;
     if points.is_empty() {
-        output::complain(&format!("nothing is remembered of {key:?}"));
+        let since = since.map_or_else(String::new, |since| format!(" since {since}"));
+        output::complain(&format!("nothing is remembered of {key:?}{since}"));
         return Ok(Ending::Mistake);
     }
     for point in points {

@@ -6,14 +6,17 @@
 
 use crate::check::{self, Functions};
 use crate::current::Loading;
-use crate::explain;
+use crate::{explain, stdlib};
 use porchlight_core::Diagnostic;
 use porchlight_core::diagnostic::nearest;
 use rhai::{AST, Engine, ParseErrorType, Scope};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::{LazyLock, Mutex};
 
-/// Nobody reads on after so many, and each costs a reading of the whole text.
+/// Nobody reads on after so many.
 const MOST: usize = 20;
+/// Each costs a reading of the whole text; together not much more than this many bytes are read.
+const READ: usize = 2 << 20;
 
 /// What is wrong with a text.
 pub(crate) struct Broken {
@@ -75,13 +78,38 @@ pub(crate) fn compile(engine: &Engine, path: &str, source: &str) -> Result<AST, 
         let known = name.is_some_and(|name| unknown.contains(name));
         mistakes.push(wrong.with_help(help));
         match name {
-            Some(name) if !known && mistakes.len() < MOST => unknown.push(name.clone(), ()),
+            Some(name)
+                if !known && mistakes.len() < MOST && mistakes.len() * source.len() < READ =>
+            {
+                unknown.push(name.clone(), ())
+            }
             _ => {
                 let ast = None;
                 return Err(Broken { mistakes, ast });
             }
         };
     }
+}
+
+/// The same for a library. The standard library's own files are compiled once for all scripts: there
+/// is one for each driver of a lamp, and most scripts use lamps.
+///
+/// # Errors
+/// As of [`compile`].
+pub(crate) fn library(engine: &Engine, path: &str, source: &str) -> Result<AST, Broken> {
+    static STANDARD: LazyLock<Mutex<HashMap<String, AST>>> = LazyLock::new(Mutex::default);
+    if stdlib::embedded(path) != Some(source) {
+        return compile(engine, path, source);
+    }
+    let known = |trees: &HashMap<String, AST>| trees.get(path).cloned();
+    if let Some(ast) = STANDARD.lock().ok().as_deref().and_then(known) {
+        return Ok(ast);
+    }
+    let ast = compile(engine, path, source)?;
+    if let Ok(mut trees) = STANDARD.lock() {
+        trees.insert(path.to_owned(), ast.clone());
+    }
+    Ok(ast)
 }
 
 /// The word of the file that is nearest to an unknown variable.

@@ -1,11 +1,14 @@
 //! Values of scripts to JSON and back.
 //!
-//! Three kinds of objects have a meaning of their own in arguments: `$secret`, `$join` and
-//! `$blob`. Only the host's own types become these. A map that a script built, or that came with a
+//! Four kinds of objects have a meaning of their own in arguments: `$secret`, `$join`, `$blob`
+//! and `$bytes`. Only the host's own types become these. A map that a script built, or that came with a
 //! webhook, must never pass for one: a sender who writes `{"$secret": "…"}` into a body that a
 //! script passes on would otherwise be sent the secret.
 
 use crate::event::{ScriptEvent, ScriptFile, Tree};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use porchlight_core::action::BYTES;
 use porchlight_core::json::{JsonError, Reader};
 use rhai::{Array, Blob, Dynamic, FnPtr, ImmutableString, Map};
 use serde_json::{Value, json};
@@ -35,7 +38,7 @@ pub(crate) enum Use {
 
 /// The member that stands for the event of the run in the arguments of a wait.
 pub(crate) const EVENT: &str = "$event";
-const MARKS: &[&str] = &["$secret", "$join", "$blob", "$key", EVENT];
+const MARKS: &[&str] = &["$secret", "$join", "$blob", "$key", BYTES, EVENT];
 
 /// What a secret becomes in a text: a mark that no sender can know, so that an action which
 /// carries it is refused and nobody outside can provoke that.
@@ -124,6 +127,10 @@ pub(crate) fn to_dynamic_with_secrets(value: &Value) -> Dynamic {
 pub(crate) fn from_wait(value: &Value, event: &Dynamic) -> Dynamic {
     match value {
         Value::Object(members) if members.contains_key(EVENT) => event.clone(),
+        Value::Object(members) if members.contains_key(BYTES) => {
+            let text = members[BYTES].as_str().unwrap_or_default();
+            Dynamic::from_blob(BASE64.decode(text).unwrap_or_default())
+        }
         Value::Object(members) if members.contains_key("$blob") => serde_json::from_value(json!({
             "name": members.get("name"),
             "hash": members.get("$blob"),
@@ -266,8 +273,9 @@ fn reference(value: &Dynamic, goal: Use) -> Result<Value, String> {
     if value.is::<FnPtr>() {
         return Err("a function cannot be kept or sent".to_owned());
     }
-    if value.is::<Blob>() {
-        return Err("raw bytes cannot be sent yet; pass an attachment of the event".to_owned());
+    if let Some(bytes) = value.read_lock::<Blob>() {
+        plain_only("raw bytes")?;
+        return Ok(json!({ BYTES: BASE64.encode(&*bytes) }));
     }
     Err(format!(
         "a value of type {} cannot be kept or sent",

@@ -17,7 +17,7 @@ use crate::event::View;
 use crate::lane::{Begin, OpenWaits};
 use crate::schedule::HomePlace;
 use crate::{Handler, Limits, Rules, Script, State, convert, load};
-use call::{Call, outcome};
+use call::{Call, Performed, outcome};
 use cause::Cause;
 use engines::Engines;
 use porchlight_core::{ActionError, Chain, Diagnostic, Event, Outcome, Place, Run, Timestamp};
@@ -185,6 +185,11 @@ impl Host {
         &self.inner.config.state
     }
 
+    /// The tables of the configuration that scripts may speak to.
+    pub(crate) fn targets(&self) -> &Value {
+        &self.inner.config.targets
+    }
+
     /// After how many failures in a row a script is parked; 0 is never.
     pub(crate) fn park_after(&self) -> u32 {
         self.inner.config.rules.park_after
@@ -238,11 +243,11 @@ impl Host {
         cause: &Cause<'_>,
         now: Timestamp,
         begin: Begin,
-    ) -> (Run, OpenWaits) {
+    ) -> Performed {
         let run = blank_run(script, handler, cause, now);
         let argument = handler.takes_event.then(|| cause.argument(self, handler));
         let Some(main) = script.files.get(&script.name) else {
-            return (skip(run, "unloaded"), begin.open);
+            return (skip(run, "unloaded"), begin.open, None);
         };
         let call = Call {
             state: handler.state.as_ref().unwrap_or(&main.state),
@@ -350,6 +355,7 @@ pub(crate) fn blank(script: &str, hash: &str, now: Timestamp) -> Run {
         cancelled: Vec::new(),
         emitted: Vec::new(),
         asked: Vec::new(),
+        depth: 0,
     }
 }
 

@@ -20,6 +20,7 @@ pub use job::{Fell, Finished, Job, Past, Told, Undone, Work};
 pub(crate) use open::{OpenWaits, kept};
 
 use crate::Host;
+use crate::state::Order;
 use job::{parts, unloaded};
 use porchlight_core::{Chain, Outcome, Run, Wait};
 use tracks::{Admission, Tracks};
@@ -69,17 +70,28 @@ impl Lane {
         } else if hold::watches(&job) {
             self.watch(host, job, report);
         } else if let Work::Wait(wait, fell) = &job.work {
-            let mut run = self.end_wait(host, past, wait, *fell, &job);
+            let (mut run, order) = self.end_wait(host, past, wait, *fell, &job);
             self.parked.note(host, job.script.as_deref(), &mut run);
             self.settle(&mut run, Some(wait), &[]);
             self.over(&wait.chain);
             let work = job.work;
-            report(Finished { work, run });
+            report(Finished { work, run, order });
         } else {
             self.trigger(host, past, job, report);
         }
         while let Some(next) = self.tracks.next() {
-            self.start(host, past, next, &[], report);
+            match self.missed_its_turn(host, &next) {
+                None => self.start(host, past, next, &[], report),
+                Some(run) => {
+                    let (handler, key) = next.track;
+                    report(next.job.done(run));
+                    self.tracks.over(&Chain {
+                        handler,
+                        key,
+                        ..Chain::default()
+                    });
+                }
+            }
         }
     }
 
@@ -148,6 +160,22 @@ impl Lane {
         }
     }
 
+    /// The record of a queued trigger that is too old when its turn comes, or comes too soon after the
+    /// run before it.
+    fn missed_its_turn(&mut self, host: &Host, queued: &Queued) -> Option<Run> {
+        let now = host.now();
+        let (script, handler, cause) = parts(&queued.job)?;
+        let options = &handler.options;
+        let parked = self.parked.holds(script).then_some("parked");
+        let cools = || {
+            let key = cooldown::key(&script.name, &handler.id, &queued.track.1);
+            let cools = |rest| cooldown::is_on(host.state(), &key, rest, now);
+            options.cooldown.is_some_and(cools).then_some("cooldown")
+        };
+        let reason = parked.or_else(|| cause.skips(options, now)).or_else(cools);
+        Some(host.skipped(script, handler, &cause, reason?, now))
+    }
+
     /// Runs a trigger's handler; `stop` are the chains that give way to it.
     fn start(
         &mut self,
@@ -172,7 +200,10 @@ impl Lane {
             handler: handler_id,
             key,
         };
-        let cooling = handler.options.cooldown.map(|rest| {
+        // Without room it has no rest after this run: too often is better than not at all.
+        let cooldown = handler.options.cooldown;
+        let cooldown = cooldown.filter(|_| host.state().has_room(&script.name, now));
+        let cooling = cooldown.map(|rest| {
             let key = cooldown::key(&script.name, &handler.id, &chain.key);
             cooldown::write(&key, now.after(rest))
         });
@@ -183,7 +214,7 @@ impl Lane {
             open,
             writes: cooling.into_iter().collect(),
         };
-        let (mut run, open) = host.call_handler(script, handler, &cause, now, begin);
+        let (mut run, open, order) = host.call_handler(script, handler, &cause, now, begin);
         self.open = open;
         self.parked.note(host, Some(script), &mut run);
         // A run that failed leaves what was under way to its end: the lamp still goes off.
@@ -194,7 +225,10 @@ impl Lane {
         };
         self.settle(&mut run, None, stop);
         self.over(&chain);
-        report(job.done(run));
+        report(Finished {
+            order,
+            ..job.done(run)
+        });
     }
 
     /// Ends a wait: calls what it kept, or says why not.
@@ -205,10 +239,10 @@ impl Lane {
         wait: &Wait,
         fell: Fell,
         job: &Job,
-    ) -> Run {
+    ) -> (Run, Order) {
         let now = host.now();
         let matched = job.event.as_ref().filter(|_| fell == Fell::Matched);
-        let skip = |reason: &str| host.skipped_wait(wait, matched, reason, now);
+        let skip = |reason: &str| (host.skipped_wait(wait, matched, reason, now), None);
         if !self.open.holds(wait) {
             // Cancelled, or replaced, after it had fallen due.
             return skip("cancelled");
@@ -234,14 +268,16 @@ impl Lane {
         });
         let (script, event) = match prepared {
             Ok(prepared) => prepared,
-            Err(message) => return host.failed_wait(wait, matched, message, now),
+            Err(message) => {
+                return (host.failed_wait(wait, matched, message, now), None);
+            }
         };
         let mut open = std::mem::take(&mut self.open);
         open.end(&wait.name);
         let events = (event.as_ref(), matched);
-        let (run, open) = host.call_wait(&script, wait, events, now, open);
+        let (run, open, order) = host.call_wait(&script, wait, events, now, open);
         self.open = open;
-        run
+        (run, order)
     }
 
     /// Takes over what a run did to the waits; `stop` are the chains that gave way to it.

@@ -139,7 +139,7 @@ fn evaluate(engine: &Engine, ast: &AST, name: &str) -> Fallible<()> {
 
 /// Loads a library; called by the resolver.
 pub(crate) fn library(engine: &Engine, key: &str, text: &str) -> Fallible<rhai::Shared<Module>> {
-    let ast = match compile(engine, key, text) {
+    let ast = match crate::compile::library(engine, key, text) {
         Ok(ast) => ast,
         Err(broken) => {
             let first = broken.mistakes.first();

@@ -3,11 +3,12 @@
 //! It never changes once loaded; a reload makes another one. It holds the scripts' functions and
 //! the state of the engine at the end of its top level, so handlers see imports and constants.
 
+use crate::mqtt::MqttTopics;
 use crate::options::HandlerOptions;
 use crate::permissions::Rights;
 use crate::schedule::{GapPolicy, Schedule};
 use crate::state::StateChange;
-use porchlight_core::{Diagnostic, Event, Pattern, Place};
+use porchlight_core::{Diagnostic, Event, Pattern, Place, action};
 use rhai::{AST, FnPtr, GlobalRuntimeState};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -82,6 +83,8 @@ pub enum Trigger {
     Schedule(Timed),
     /// The start of the host.
     Start,
+    /// A message of a broker.
+    Mqtt(MqttTopics),
 }
 
 /// When the clock calls a handler.
@@ -132,10 +135,25 @@ impl Handler {
     /// with most, and are not asked then.
     pub fn wants(&self, event: &Event) -> bool {
         match &self.trigger {
-            Trigger::Event => true,
+            // Who listens to everything, and acts on it, does not mean what becomes of that.
+            Trigger::Event => !is_of_actions(&event.kind) || self.names_actions(),
             Trigger::State(change) => change.concerns(event),
+            Trigger::Mqtt(topics) => topics.hear(event),
             Trigger::Silence(_) | Trigger::Schedule(_) | Trigger::Start => false,
         }
+    }
+}
+
+/// Whether events of this type tell of actions ([`action::FAILED`], [`action::DEAD`]).
+fn is_of_actions(kind: &str) -> bool {
+    [action::FAILED, action::DEAD].contains(&kind)
+}
+
+impl Handler {
+    /// Whether its pattern speaks of actions, and so hears events that tell of them.
+    pub fn names_actions(&self) -> bool {
+        let first = self.pattern.as_ref().and_then(|one| one.first_literal());
+        first == Some("action")
     }
 }
 

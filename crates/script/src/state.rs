@@ -26,6 +26,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The first character of the keys that scripts don't see.
 pub(crate) const HIDDEN: &str = "~";
+/// Hidden values of one script, some 200 bytes each: keys come from strangers. A bound for all
+/// scripts together would let one that uses it up silence the others.
+pub(crate) const MOST_HIDDEN: usize = 50_000;
 /// The first text after all hidden keys.
 const AFTER_HIDDEN: &str = "\u{7f}";
 
@@ -45,6 +48,8 @@ struct Values {
     hidden: HashMap<String, usize>,
     /// Grants of budgets to runs that have not ended.
     granted: BTreeSet<String>,
+    /// How many runs have written.
+    runs: u64,
 }
 
 impl Values {
@@ -103,6 +108,11 @@ impl From<Vec<(String, Value)>> for State {
     }
 }
 
+/// The place of a run's writes among those of all runs since the start, without gaps from 1 on; none
+/// where it wrote nothing. Whoever stores the runs must keep this order, or what is stored would
+/// become another state than that which scripts saw.
+pub type Order = Option<u64>;
+
 /// A value that became another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Became {
@@ -123,12 +133,19 @@ impl State {
     /// Applies the writes of one run; nobody sees only some of them. Gives what became different by
     /// all of them together, of the keys that somebody listens to.
     pub fn apply(&self, writes: &[StateWrite]) -> Vec<Became> {
+        self.apply_in_order(writes).0
+    }
+
+    /// The same, with the place of these writes among those of all runs.
+    pub fn apply_in_order(&self, writes: &[StateWrite]) -> (Vec<Became>, Order) {
         if writes.is_empty() {
-            return Vec::new();
+            return (Vec::new(), None);
         }
         let listeners = self.listeners();
         let mut before: Vec<(&str, Option<Value>)> = Vec::new();
         let mut values = self.write();
+        values.runs += 1;
+        let order = Some(values.runs);
         for write in writes {
             let key = write.key.as_str();
             let was = values.map.get(key);
@@ -150,7 +167,7 @@ impl State {
                 to,
             })
         });
-        became.collect()
+        (became.collect(), order)
     }
 
     /// The keys that begin with a prefix, in order, without the hidden ones.
@@ -177,8 +194,17 @@ impl State {
         self.read().size
     }
 
+    /// Whether a script may have another hidden value; forgets those that count no more, if need be.
+    pub(crate) fn has_room(&self, script: &str, now: Timestamp) -> bool {
+        if self.hidden(script) < MOST_HIDDEN {
+            return true;
+        }
+        self.prune(now);
+        self.hidden(script) < MOST_HIDDEN
+    }
+
     /// How many hidden values belong to a script.
-    pub(crate) fn hidden(&self, script: &str) -> usize {
+    fn hidden(&self, script: &str) -> usize {
         self.read().hidden.get(script).copied().unwrap_or(0)
     }
 
@@ -212,103 +238,4 @@ pub(crate) fn until(value: &Value) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use porchlight_core::StateOp;
-    use serde_json::json;
-
-    fn write(key: &str, op: StateOp) -> StateWrite {
-        StateWrite {
-            key: key.to_owned(),
-            op,
-        }
-    }
-
-    #[test]
-    fn writes_apply_in_order_and_keys_are_found_by_prefix() {
-        let state = State::from(vec![("a.x".to_owned(), json!(1))]);
-        let became = state.apply(&[
-            write("a.y", StateOp::Set(json!("yes"))),
-            write("a.x", StateOp::Add(2.into())),
-            write("b", StateOp::Set(json!(true))),
-            write("b", StateOp::Remove),
-        ]);
-        assert!(became.is_empty(), "nobody listens");
-        assert_eq!(state.get("a.x"), Some(json!(3)));
-        assert_eq!(state.keys("a."), ["a.x", "a.y"]);
-        assert_eq!(state.get("b"), None);
-    }
-
-    #[test]
-    fn all_values_are_weighed_together_and_the_hidden_ones_counted_by_script() {
-        let state = State::default();
-        let text = |bytes: usize| StateOp::Set(json!("x".repeat(bytes - 3)));
-        state.apply(&[write("a", text(100)), write("b", text(50))]);
-        assert_eq!(state.size(), 150);
-        state.apply(&[
-            write("a", text(10)),
-            write("b", StateOp::Remove),
-            write("c", StateOp::Remove),
-        ]);
-        assert_eq!(state.size(), 10);
-        let hidden = [
-            "~once/gate.rhai/~once/other.rhai/x",
-            "~cooldown/gate.rhai/ab/c",
-            "~budget/door.rhai/000000000000001/17/gate.rhai/0/0",
-        ];
-        state.apply(&hidden.map(|key| write(key, StateOp::Set(json!({ "until": 5 })))));
-        assert_eq!((state.size(), state.hidden("gate.rhai")), (10, 3));
-        assert_eq!(state.prune(Timestamp(5)), 3);
-        assert_eq!(state.hidden("gate.rhai"), 0);
-    }
-
-    #[test]
-    fn several_writes_of_one_key_are_one_change_and_there_and_back_is_none() {
-        let state = State::from(vec![
-            ("b".to_owned(), json!(true)),
-            ("one".to_owned(), json!(1)),
-        ]);
-        state.heed(&porchlight_core::NewWait {
-            kind: porchlight_core::WaitKind::Event {
-                pattern: "state.*".to_owned(),
-                filter: Vec::new(),
-                function: String::new(),
-                arguments: Vec::new(),
-            },
-            ..porchlight_core::NewWait::default()
-        });
-        let became = state.apply(&[
-            write("n", StateOp::Add(1.into())),
-            write("b", StateOp::Remove),
-            write("n", StateOp::Add(2.into())),
-            write("b", StateOp::Set(json!(true))),
-            write("one", StateOp::Set(json!(1.0))),
-            write("~once/a", StateOp::Set(json!({"until": 5}))),
-        ]);
-        let one = Became {
-            key: "n".to_owned(),
-            from: None,
-            to: Some(json!(3)),
-        };
-        assert_eq!(became, [one]);
-    }
-
-    #[test]
-    fn hidden_values_are_not_listed_and_go_when_their_time_is_over() {
-        let hidden = |key: &str, until: i64| (key.to_owned(), json!({"until": until}));
-        let state = State::from(vec![
-            hidden("plain", 1),
-            hidden("~once/a", 10),
-            hidden("~once/b", 20),
-            ("~odd".to_owned(), json!(1)),
-        ]);
-        assert_eq!(state.keys(""), ["plain"]);
-        assert!(state.keys("~").is_empty());
-        assert_eq!((state.hidden("a"), state.hidden("b")), (1, 1));
-        assert_eq!(state.prune(Timestamp(10)), 1);
-        assert_eq!(state.get("~once/a"), None);
-        assert_eq!((state.hidden("a"), state.hidden("b")), (0, 1));
-        assert_eq!(state.prune(Timestamp(10)), 0);
-        assert!(state.get("plain").is_some());
-    }
-}
+mod tests;

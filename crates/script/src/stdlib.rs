@@ -5,6 +5,22 @@
 
 /// Name in scripts, path of a file that would replace it, and text.
 const FILES: &[(&str, &str, &str)] = &[
+    ("aws", "lib/aws.rhai", include_str!("../stdlib/aws.rhai")),
+    (
+        "gsheet",
+        "lib/gsheet.rhai",
+        include_str!("../stdlib/gsheet.rhai"),
+    ),
+    (
+        "homeassistant",
+        "lib/homeassistant.rhai",
+        include_str!("../stdlib/homeassistant.rhai"),
+    ),
+    (
+        "ifttt",
+        "lib/ifttt.rhai",
+        include_str!("../stdlib/ifttt.rhai"),
+    ),
     (
         "light",
         "lib/light.rhai",
@@ -26,11 +42,22 @@ const FILES: &[(&str, &str, &str)] = &[
         "lib/salient.rhai",
         include_str!("../stdlib/salient.rhai"),
     ),
+    ("sms", "lib/sms.rhai", include_str!("../stdlib/sms.rhai")),
     ("soap", "lib/soap.rhai", include_str!("../stdlib/soap.rhai")),
     (
         "synology",
         "lib/synology.rhai",
         include_str!("../stdlib/synology.rhai"),
+    ),
+    (
+        "ticket",
+        "lib/ticket.rhai",
+        include_str!("../stdlib/ticket.rhai"),
+    ),
+    (
+        "xprotect",
+        "lib/xprotect.rhai",
+        include_str!("../stdlib/xprotect.rhai"),
     ),
 ];
 

@@ -16,6 +16,7 @@ mod file;
 mod happened;
 mod home;
 mod matching;
+mod message;
 mod trial;
 mod words;
 

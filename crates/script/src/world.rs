@@ -193,7 +193,7 @@ impl World {
             key: key.to_owned(),
             value,
         };
-        let run = set.apply(self.state(), self.now());
+        let (run, _) = set.apply(self.state(), self.now());
         run.emitted
             .into_iter()
             .try_for_each(|event| self.send(event).map(|_| ()))
@@ -269,7 +269,7 @@ impl World {
 
     /// Keeps a run and begins what it decided; gives the events that it emitted.
     fn keep(&mut self, finished: Finished) -> Result<Emitted, Overrun> {
-        let Finished { work, run } = finished;
+        let Finished { work, run, .. } = finished;
         if self.happened.len() >= MOST_RUNS {
             return Err(Overrun::Runs);
         }

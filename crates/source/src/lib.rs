@@ -11,6 +11,7 @@ mod facts;
 pub mod guards;
 pub mod http;
 mod moment;
+pub mod mqtt;
 mod multipart;
 mod naming;
 pub mod preset;

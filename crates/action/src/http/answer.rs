@@ -1,17 +1,27 @@
 //! The answer: read under a cap, judged by the script's expectations and by its status.
 
+use super::download::{self, Saved};
 use super::expect::Seen;
 use super::request::Request;
 use super::{auth, failed, retry_after};
+use crate::jail::Jail;
 use crate::task::Mood;
 use porchlight_core::{ActionError, Receipt, Timestamp};
 use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A receipt is kept in the journal: the beginning of an answer is enough there. Who asked gets all.
 const MOST_IN_RECEIPT: usize = 16 << 10;
+
+/// Headers go to scripts and records whole, unless somebody makes fun of us: each value, and all.
+const MOST_VALUE: usize = 8 << 10;
+const MOST_HEADERS: usize = 32 << 10;
+
+/// A longer JSON stays text: a value of two bytes takes up thirty when it is read.
+const MOST_JSON: usize = 8 << 20;
 
 /// What came back.
 pub(super) struct Answer {
@@ -21,16 +31,35 @@ pub(super) struct Answer {
     json: Option<Value>,
     /// The body was longer than the cap.
     cut: bool,
+    saved: Option<Saved>,
     took: Duration,
 }
 
 impl Answer {
-    /// Reads the body up to the cap. The caller holds the time limit.
+    /// Reads the body up to the cap, or saves it where it is wanted and as expected. The caller holds
+    /// the time limit.
     pub(super) async fn read(
         mut response: Response,
         request: &Request,
+        jail: &Arc<Jail>,
         started: Instant,
     ) -> Result<Self, ActionError> {
+        let status = response.status();
+        if let Some(path) = &request.save
+            && request.expects(status, response.headers())
+        {
+            let headers = std::mem::take(response.headers_mut());
+            let saved = download::save(response, jail, path, request.max_save).await?;
+            return Ok(Self {
+                status,
+                headers,
+                text: String::new(),
+                json: None,
+                cut: false,
+                saved: Some(saved),
+                took: started.elapsed(),
+            });
+        }
         let mut body = Vec::new();
         let mut cut = false;
         while let Some(chunk) = response.chunk().await.map_err(failed::sending)? {
@@ -41,18 +70,19 @@ impl Answer {
                 break;
             }
         }
-        let json = if cut {
+        let json = if cut || body.len() > MOST_JSON {
             None
         } else {
             serde_json::from_slice(&body).ok()
         };
         Ok(Self {
-            status: response.status(),
+            status,
             headers: std::mem::take(response.headers_mut()),
             text: String::from_utf8(body)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
             json,
             cut,
+            saved: None,
             took: started.elapsed(),
         })
     }
@@ -72,7 +102,7 @@ impl Answer {
         let mut error = match unmet {
             None if !body_missed => {
                 return Ok(Receipt {
-                    summary: self.status.to_string(),
+                    summary: self.summary(),
                     detail: self.detail(request.mood, true),
                 });
             }
@@ -87,6 +117,16 @@ impl Answer {
         };
         error.detail = self.detail(request.mood, false);
         Err(error)
+    }
+
+    fn summary(&self) -> String {
+        match &self.saved {
+            None => self.status.to_string(),
+            Some(saved) => format!(
+                "{}, {} saved, {} bytes",
+                self.status, saved.path, saved.size
+            ),
+        }
     }
 
     fn failure(&self, unmet: &str, now: Timestamp) -> ActionError {
@@ -127,27 +167,40 @@ impl Answer {
         } else {
             (self.text.as_str(), self.json.as_ref())
         };
-        json!({
+        let mut detail = json!({
             "ok": ok,
             "status": self.status.as_u16(),
             "headers": header_map(&self.headers),
             "text": text,
             "json": json,
             "ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
-        })
+        });
+        if let Some(saved) = &self.saved {
+            detail["path"] = saved.path.as_str().into();
+            detail["size"] = saved.size.into();
+            detail["sha256"] = saved.sha256.as_str().into();
+        }
+        detail
     }
 }
 
-/// Lower-case names; a repeated header is joined by a comma, as HTTP allows.
+/// Lower-case names; a repeated header is joined by a comma, as HTTP allows. Bounded.
 fn header_map(headers: &HeaderMap) -> Value {
     let mut map = Map::new();
+    let mut left = MOST_HEADERS;
     for name in headers.keys() {
         let values: Vec<_> = headers
             .get_all(name)
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .collect();
-        map.insert(name.as_str().to_owned(), Value::from(values.join(", ")));
+        let mut text = values.join(", ");
+        text.truncate(text.floor_char_boundary(MOST_VALUE));
+        let Some(rest) = left.checked_sub(name.as_str().len() + text.len()) else {
+            break;
+        };
+        left = rest;
+        map.insert(name.as_str().to_owned(), Value::from(text));
     }
     Value::Object(map)
 }

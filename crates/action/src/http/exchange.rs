@@ -5,13 +5,13 @@
 //! nobody here may take it. To another origin goes nothing that could be a key: no header of the
 //! script's, no login, no client certificate.
 
-use super::auth::{Auth, Sent};
+use super::auth::{Auth, Proof, Sent};
 use super::request::Request;
 use super::{Http, failed};
 use crate::resolve::Hidden;
 use porchlight_core::ActionError;
 use reqwest::header::{ACCEPT, HeaderMap, LOCATION};
-use reqwest::{Client, Method, Response};
+use reqwest::{Method, Response};
 use url::Url;
 
 /// As browsers and curl do it, but fewer: a home has no use for chains.
@@ -23,34 +23,33 @@ const WORTH_READING: usize = 16 << 10;
 /// Sends, logs in, and follows redirects. What went out and proves is added to `hidden`.
 pub(super) async fn exchange(
     http: &Http,
-    client: &Client,
     request: &Request,
     key: &str,
     hidden: &mut Hidden,
 ) -> Result<Response, ActionError> {
     let mut url = request.url.clone();
     let mut headers = request.headers_with_key(key);
+    let mut client = http.clients.get(request.tls.as_deref())?;
     let mut auth = &request.auth;
     for _ in 0..=MOST_REDIRECTS {
-        let mut first = true;
+        let mut proof = Proof::new(auth, http);
         let response = loop {
             let mut sent = Sent {
                 method: &request.method,
                 url: url.clone(),
                 headers: headers.clone(),
-                body: request.body.known(),
+                body: request.body.bytes(),
             };
-            auth.prove(&mut sent, &http.sessions, (http.clock)(), hidden)?;
+            proof.put_into(&mut sent, hidden).await?;
             let builder = client
                 .request(request.method.clone(), sent.url)
                 .headers(sent.headers);
             let builder = request.body.put_into(builder);
             let response = builder.send().await.map_err(failed::sending)?;
-            if !auth.learn(&response, &url, &http.sessions, first)? {
+            if !proof.learn(&response, &url)? {
                 break response;
             }
             finish(response).await;
-            first = false;
         };
         let Some(next) = redirect(&request.method, &response, &url)? else {
             return Ok(response);
@@ -69,6 +68,7 @@ pub(super) async fn exchange(
         if next.origin() != url.origin() {
             headers = harmless(&headers);
             auth = &Auth::None;
+            client = http.clients.get(None)?;
         }
         url = next;
     }

@@ -1,19 +1,20 @@
 //! Why a request failed, in our kinds. What reqwest says is shown without the address, which may be
 //! a secret as a whole.
 
+use crate::tls::NotPinned;
 use porchlight_core::ActionError;
 use porchlight_core::units::format_duration;
 use std::error::Error;
 use std::time::Duration;
 
 /// The target did not answer in time.
-pub(super) fn too_slow(limit: Duration) -> ActionError {
+pub(crate) fn too_slow(limit: Duration) -> ActionError {
     let message = format!("no complete answer within {}", format_duration(limit));
     ActionError::later("timeout", message)
 }
 
 /// Nothing, or only a part of an answer, came back.
-pub(super) fn sending(error: reqwest::Error) -> ActionError {
+pub(crate) fn sending(error: reqwest::Error) -> ActionError {
     let error = error.without_url();
     if let Some(tls) = cause::<rustls::Error>(&error) {
         return tls_failed(tls);
@@ -41,6 +42,13 @@ fn tls_failed(error: &rustls::Error) -> ActionError {
         Tls::InvalidCertificate(Wrong::UnknownIssuer) => {
             "the certificate is not from an authority that this computer trusts; for public sites, is the package ca-certificates installed?".to_owned()
         }
+        Tls::InvalidCertificate(Wrong::NotValidForName | Wrong::NotValidForNameContext { .. }) => {
+            format!("{error}; where a device has another name in its certificate, [tls.NAME] can expect that (server_name) or pin the certificate")
+        }
+        Tls::InvalidCertificate(Wrong::Other(other)) => match other.0.downcast_ref::<NotPinned>() {
+            Some(found) => format!("{found}; if it was renewed, write that into `pin`"),
+            None => error.to_string(),
+        },
         other => other.to_string(),
     };
     match error {

@@ -9,38 +9,58 @@
 mod answer;
 mod auth;
 mod body;
-mod client;
+mod clients;
+mod download;
 mod exchange;
 mod expect;
 mod failed;
 mod hosts;
+mod multipart;
 mod request;
 mod retry_after;
+mod verdict;
 
+pub use clients::ProxyConfig;
+
+pub(crate) use clients::Clients;
+pub(crate) use failed::{sending, too_slow};
 pub(crate) use request::Request;
+pub(crate) use retry_after::asked as asked_pause;
+pub use verdict::verdict;
 
 use crate::failure::config;
+use crate::jail::Jail;
+use crate::oauth::Oauth;
 use crate::performer::Clock;
 use crate::resolve::Hidden;
 use answer::Answer;
 use auth::Sessions;
 use porchlight_core::{ActionError, Receipt};
 use reqwest::header::{HeaderName, HeaderValue};
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The HTTP side of the performer.
 pub(crate) struct Http {
-    client: OnceLock<Result<reqwest::Client, String>>,
+    clients: Arc<Clients>,
+    oauth: Arc<Oauth>,
     clock: Clock,
+    jail: Arc<Jail>,
     sessions: Sessions,
 }
 
 impl Http {
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(
+        clients: Arc<Clients>,
+        oauth: Arc<Oauth>,
+        jail: Arc<Jail>,
+        clock: Clock,
+    ) -> Self {
         Self {
-            client: OnceLock::new(),
+            clients,
+            oauth,
             clock,
+            jail,
             sessions: Sessions::default(),
         }
     }
@@ -52,16 +72,12 @@ impl Http {
         key: &str,
         deadline: Duration,
     ) -> Result<Receipt, ActionError> {
-        let client = match self.client.get_or_init(client::build) {
-            Ok(client) => client,
-            Err(message) => return Err(config(message)),
-        };
         let started = Instant::now();
         let limit = request.timeout.min(deadline);
         let mut hidden = Hidden::default();
         let exchange = async {
-            let sent = exchange::exchange(self, client, &request, key, &mut hidden);
-            Answer::read(sent.await?, &request, started).await
+            let sent = exchange::exchange(self, &request, key, &mut hidden);
+            Answer::read(sent.await?, &request, &self.jail, started).await
         };
         let answer = match tokio::time::timeout(limit, exchange).await {
             Ok(answer) => answer,

@@ -2,16 +2,16 @@
 
 use super::auth::Auth;
 use super::body::Body;
-use super::expect::Expectation;
-use super::header;
+use super::expect::{Expectation, Seen};
 use super::hosts::Hosts;
+use super::{download, header};
 use crate::failure::config;
 use crate::fields::Fields;
 use crate::resolve::{Hidden, Sources};
 use crate::task::Mood;
 use porchlight_core::ActionError;
-use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
@@ -26,6 +26,12 @@ const MAX_BODY: u64 = 1 << 20;
 /// Not even a script may ask for more: it is held in memory, on a small computer.
 const LARGEST_MAX_BODY: u64 = 64 << 20;
 
+/// How much of an answer is saved when the script says nothing: a clip of a minute.
+const MAX_SAVE: u64 = 64 << 20;
+
+/// More than this is no clip and no picture, and an SD card is soon full.
+const LARGEST_MAX_SAVE: u64 = 4 << 30;
+
 const KNOWN: &[&str] = &[
     "method",
     "url",
@@ -36,9 +42,11 @@ const KNOWN: &[&str] = &[
     "body",
     "multipart",
     "auth",
+    "tls",
     "timeout_ms",
     "expect",
     "max_body",
+    "save",
     "idempotency_header",
     "hosts",
 ];
@@ -49,10 +57,15 @@ pub(crate) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) auth: Auth,
+    /// The `[tls.NAME]` to use.
+    pub(super) tls: Option<String>,
     pub(super) body: Body,
     pub(super) timeout: Duration,
     pub(super) expect: Vec<Expectation>,
     pub(super) max_body: usize,
+    /// The file that the answer goes to.
+    pub(super) save: Option<String>,
+    pub(super) max_save: u64,
     /// Where redirects may lead, when that is not everywhere.
     pub(super) hosts: Option<Hosts>,
     headers: HeaderMap,
@@ -80,6 +93,10 @@ impl Request {
             let (name, value) = header(&name, &value)?;
             headers.append(name, value);
         }
+        let tls = fields.text("tls")?.map(str::to_owned);
+        if tls.is_some() && url.scheme() != "https" {
+            return Err(config("`tls` is for addresses that begin with https://"));
+        }
         let mut auth = Auth::parse(&fields, hidden)?;
         // A header written out wins.
         if headers.contains_key(AUTHORIZATION) {
@@ -89,10 +106,20 @@ impl Request {
             Some(lines) => Expectation::parse_all(lines)?,
             None => Expectation::default_list(),
         };
-        let max_body = fields.whole("max_body")?.unwrap_or(MAX_BODY);
-        if max_body > LARGEST_MAX_BODY {
-            return Err(fields.wrong("max_body", "at most 64 MiB"));
+        let save = fields.text("save")?.map(str::to_owned);
+        if save.is_some() {
+            download::check(expect.iter().any(Expectation::needs_body))?;
         }
+        let cap = fields.whole("max_body")?;
+        let (largest, words) = match &save {
+            None => (LARGEST_MAX_BODY, "at most 64 MiB"),
+            Some(_) => (LARGEST_MAX_SAVE, "at most 4 GiB"),
+        };
+        if cap.is_some_and(|cap| cap > largest) {
+            return Err(fields.wrong("max_body", words));
+        }
+        // An answer that is not to be saved is read like any other.
+        let max_body = cap.unwrap_or(MAX_BODY).min(LARGEST_MAX_BODY);
         let timeout = fields.whole("timeout_ms")?.map(Duration::from_millis);
         Ok(Self {
             mood,
@@ -102,11 +129,25 @@ impl Request {
             method,
             url,
             auth,
+            tls,
             headers,
             timeout: timeout.unwrap_or(TIMEOUT),
             expect,
             max_body: usize::try_from(max_body).unwrap_or(usize::MAX),
+            max_save: cap.unwrap_or(MAX_SAVE),
+            save,
         })
+    }
+
+    /// Whether an answer is as expected, by what stands before its body.
+    pub(super) fn expects(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let seen = Seen {
+            status: status.as_u16(),
+            headers,
+            text: "",
+            json: None,
+        };
+        self.expect.iter().all(|line| line.holds(&seen))
     }
 
     /// The headers to send, with the action's key unless the script chose its own.
@@ -123,14 +164,14 @@ impl Request {
                 headers.insert(name, value);
             }
         }
-        if let Body::Bytes(_, Some(content_type)) = &self.body
-            && !headers.contains_key(CONTENT_TYPE)
-        {
-            headers.insert(CONTENT_TYPE, content_type.clone());
-        }
-        if matches!(self.body, Body::Multipart(_)) {
-            // Only the multipart body knows its boundary.
-            headers.remove(CONTENT_TYPE);
+        match &self.body {
+            Body::Bytes(_, Some(content_type)) if !headers.contains_key(CONTENT_TYPE) => {
+                headers.insert(CONTENT_TYPE, content_type.clone());
+            }
+            Body::Multipart(_, content_type) => {
+                headers.insert(CONTENT_TYPE, content_type.clone());
+            }
+            _ => {}
         }
         headers
     }

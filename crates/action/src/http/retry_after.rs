@@ -24,7 +24,7 @@ const IN_ANSWER: [(&str, f64); 3] = [
 ];
 
 /// How long the target wants to be left alone; `None` when it doesn't say.
-pub(super) fn asked(headers: &HeaderMap, json: Option<&Value>, now: Timestamp) -> Option<Duration> {
+pub(crate) fn asked(headers: &HeaderMap, json: Option<&Value>, now: Timestamp) -> Option<Duration> {
     let by_header = text(headers, RETRY_AFTER.as_str()).and_then(|text| standard(text, now));
     let in_seconds = IN_SECONDS
         .iter()

@@ -102,7 +102,10 @@ impl Mqtt {
                     Ok(Ok(answer)) => Ok(receipt_of(&answer)),
                     Ok(Err(failed)) => Err(error(publisher, failed)),
                     Err(_) => Err(match publisher.trouble() {
-                        Some(trouble) => away(publisher, &trouble),
+                        Some(trouble) => ActionError::later(
+                            trouble.kind(),
+                            format!("broker `{}`: {trouble}", publisher.name()),
+                        ),
                         None => ActionError::later(
                             "timeout",
                             format!("no answer within {} s", limit.as_secs_f32()),
@@ -156,11 +159,15 @@ async fn publish(
 fn error(publisher: &Publisher, failed: Failed) -> ActionError {
     match failed {
         Failed::Away(trouble) => away(publisher, &trouble),
-        Failed::Unsure => ActionError::after(
-            "connect",
-            "the connection broke before the broker acknowledged it; it may have arrived",
-            PAUSE,
-        ),
+        Failed::Unsure => ActionError {
+            // For the outbox: this one may have reached it.
+            detail: json!({ "connected": true }),
+            ..ActionError::after(
+                "connect",
+                "the connection broke before the broker acknowledged it; it may have arrived",
+                PAUSE,
+            )
+        },
         Failed::Refused { code, message } => {
             let kind = porchlight_mqtt::kind_of(code);
             match kind {
@@ -174,10 +181,10 @@ fn error(publisher: &Publisher, failed: Failed) -> ActionError {
 }
 
 /// A broker that is away, or does not want us, is waited for until the action's time is over:
-/// people mend passwords, too.
+/// people mend passwords, too. For the outbox both are "nothing reached it".
 fn away(publisher: &Publisher, trouble: &Trouble) -> ActionError {
     let message = format!("broker `{}`: {trouble}", publisher.name());
-    ActionError::after(trouble.kind(), message, PAUSE)
+    ActionError::after("connect", message, PAUSE)
 }
 
 /// What a script gets that asked.

@@ -5,7 +5,7 @@
 pub mod server;
 
 use bytes::Bytes;
-use porchlight_action::{CommandConfig, Performer, PerformerConfig};
+use porchlight_action::{CommandConfig, HttpConfig, Performer, PerformerConfig};
 use porchlight_core::{ActionError, Receipt, Secret, Timestamp};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -27,12 +27,22 @@ pub fn home() -> Home {
 }
 
 pub fn home_with(commands: &[(&str, &str)]) -> Home {
+    furnish(commands, HttpConfig::default())
+}
+
+/// A home with these tables for requests.
+pub fn home_for(http: HttpConfig) -> Home {
+    furnish(&[], http)
+}
+
+fn furnish(commands: &[(&str, &str)], http: HttpConfig) -> Home {
     let folder = tempfile::tempdir().unwrap();
     let files = folder.path().join("files");
     let command = |script: &str| CommandConfig {
         argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
         timeout: Duration::from_secs(20),
         max_output: 1000,
+        plain: false,
         dir: None,
     };
     let commands: HashMap<_, _> = commands
@@ -46,6 +56,7 @@ pub fn home_with(commands: &[(&str, &str)]) -> Home {
         secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
         blobs: Arc::new(|hash| Ok((hash == "abc").then(|| Bytes::from_static(BLOB)))),
         clock: Arc::new(|| Timestamp(1_800_000_000_000)),
+        http,
     })
     .unwrap();
     Home {
@@ -83,6 +94,7 @@ impl Home {
             secrets: Arc::new(|_| None),
             blobs: Arc::new(|_| Ok(None)),
             clock: Arc::new(|| Timestamp(1_800_000_000_000)),
+            http: HttpConfig::default(),
         })
         .unwrap();
         Self {

@@ -13,8 +13,12 @@ pub struct Filter {
     pub limit: usize,
     /// Only those received (events), begun (runs) or told (actions) at or after this moment.
     pub since: Option<Timestamp>,
-    /// Events only: their type.
+    /// Events: their type. Actions: their kind, `http.send`.
     pub kind: Option<Pattern>,
+    /// Actions only: their lane; one that begins like this when it ends in `*`.
+    pub lane: Option<String>,
+    /// Actions only: those whose last try was recorded at or after this moment.
+    pub settled_since: Option<Timestamp>,
     /// Events only: the webhook's name, or `script:NAME`.
     pub source: Option<String>,
     /// Runs and actions: the script, `gate.rhai`.
@@ -30,6 +34,8 @@ impl Default for Filter {
             limit: 100,
             since: None,
             kind: None,
+            lane: None,
+            settled_since: None,
             source: None,
             script: None,
             status: None,

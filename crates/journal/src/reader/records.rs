@@ -48,6 +48,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRecord, ReadError> {
         state: detail.state,
         emitted: detail.emitted,
         asked: detail.asked,
+        depth: detail.depth,
     })
 }
 

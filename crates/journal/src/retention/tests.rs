@@ -77,6 +77,7 @@ fn run(event: u64, handler: &str, started: i64, actions: usize, waits: usize) ->
         cancelled: Vec::new(),
         emitted: Vec::new(),
         asked: Vec::new(),
+        depth: 0,
     }
 }
 

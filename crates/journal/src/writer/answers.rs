@@ -16,7 +16,10 @@ pub(super) fn succeed(op: Op, answer: Answer) {
         (Op::Commit { reply, .. }, Answer::Committed(committed)) => {
             let _ = reply.send(Ok(committed));
         }
-        (Op::Settle { reply, .. } | Op::Remember { reply, .. }, Answer::Done) => {
+        (Op::Settle { reply, .. }, Answer::Settled(told)) => {
+            let _ = reply.send(Ok(told.map(|event| *event)));
+        }
+        (Op::Remember { reply, .. }, Answer::Done) => {
             let _ = reply.send(Ok(()));
         }
         // `apply` answers each operation in its own kind; a dropped reply reads as closed.
@@ -31,7 +34,8 @@ pub(super) fn fail(op: Op, unavailable: &Unavailable) {
         Op::Append { reply, .. } => drop(reply.send(Err(error))),
         Op::AppendAll { reply, .. } => drop(reply.send(Err(error))),
         Op::Commit { reply, .. } => drop(reply.send(Err(error))),
-        Op::Settle { reply, .. } | Op::Remember { reply, .. } => drop(reply.send(Err(error))),
+        Op::Settle { reply, .. } => drop(reply.send(Err(error))),
+        Op::Remember { reply, .. } => drop(reply.send(Err(error))),
         Op::Finish(_)
         | Op::Refused(_)
         | Op::Schedules(_)

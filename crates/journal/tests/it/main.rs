@@ -11,5 +11,6 @@ mod migrate;
 mod reading;
 mod refusals;
 mod schedules;
+mod settle;
 mod silences;
 mod support;

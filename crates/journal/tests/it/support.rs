@@ -92,6 +92,7 @@ pub fn run(event: u64, script: &str, handler: &str) -> Run {
         cancelled: Vec::new(),
         emitted: Vec::new(),
         asked: Vec::new(),
+        depth: 0,
     }
 }
 

@@ -14,7 +14,13 @@ use porchlight_source::Preset;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The types of the host's own events, and of those that somebody may send by another way.
-const OWN: &[&str] = &["porchlight.**", "webhook.porchlight.**", "state.**"];
+const OWN: &[&str] = &[
+    "porchlight.**",
+    "webhook.porchlight.**",
+    "state.**",
+    "action.failed",
+    "action.dead",
+];
 
 /// All of them.
 pub(super) fn warnings(home: &Home, config: &Config, loaded: &Loaded) -> Vec<Diagnostic> {

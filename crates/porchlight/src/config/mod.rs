@@ -8,8 +8,11 @@ mod advice;
 mod agreement;
 pub mod guards;
 mod home_place;
+mod http;
 mod limits;
 mod limits_out;
+pub mod mqtt;
+mod oauth;
 mod reader;
 mod rules;
 mod schemes;
@@ -17,12 +20,14 @@ pub mod scripts;
 mod secret;
 mod server;
 pub mod targets;
+mod tls;
 pub mod unasked;
 mod values;
 mod webhooks;
 
 use crate::dispatch::system_clock;
 use limits_out::LimitersOut;
+use porchlight_action::{OauthConfig, ProxyConfig, TlsConfig};
 use porchlight_core::{Diagnostic, Secret, Severity};
 use porchlight_script::schedule::HomePlace;
 use porchlight_source::Webhook;
@@ -33,6 +38,7 @@ use secret::SecretSource;
 pub use server::{Address, DEFAULT_LISTEN, Server};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
 use values::to_json;
@@ -52,6 +58,14 @@ pub struct Config {
     pub webhooks: Vec<Webhook>,
     /// `[light.NAME]`, `[message.NAME]` and their secrets.
     pub targets: Targets,
+    /// `[tls.NAME]`.
+    pub tls: HashMap<String, TlsConfig>,
+    /// `[oauth.NAME]`.
+    pub oauth: HashMap<String, Arc<OauthConfig>>,
+    /// `[http]`.
+    pub proxy: Option<ProxyConfig>,
+    /// `[mqtt.NAME]`.
+    pub brokers: Vec<mqtt::BrokerConfig>,
     /// `[limit.NAME]`.
     pub limiters: LimitersOut,
     /// `[command.NAME]`.
@@ -85,6 +99,8 @@ pub struct Command {
     pub timeout: Duration,
     /// How much of its output is kept, in bytes.
     pub max_output: u64,
+    /// Whether a text goes to it as it is, without the quotes of JSON.
+    pub plain: bool,
     /// The folder that it runs in; the home folder unless said.
     pub dir: Option<std::path::PathBuf>,
 }
@@ -137,6 +153,8 @@ impl Config {
         BTreeMap::from([
             ("command".to_owned(), commands),
             (limits_out::KIND.to_owned(), self.limiters.names()),
+            ("tls".to_owned(), self.tls.keys().cloned().collect()),
+            ("oauth".to_owned(), self.oauth.keys().cloned().collect()),
         ])
     }
 
@@ -159,7 +177,13 @@ impl Config {
         let now = system_clock()();
         let server = server::read(&root, home, clients, now);
         advice::give(&root, &server, &webhooks, now);
-        let targets = Targets::read(&root, &secrets);
+        let mut targets = Targets::read(&root, &secrets);
+        let tls = tls::read(&root, home, now);
+        let oauth = oauth::read(&root, &secrets, &tls);
+        tls::judge_targets(&root, &targets.seen, "tls", tls.keys());
+        tls::judge_targets(&root, &targets.seen, "oauth", oauth.keys());
+        let (brokers, seen) = mqtt::read(&root, &secrets, home);
+        targets.seen.insert("mqtt".to_owned(), seen.into());
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
@@ -172,6 +196,10 @@ impl Config {
             journal: read_journal(&root),
             webhooks,
             targets,
+            tls,
+            oauth,
+            proxy: http::read_proxy(&root, &secrets),
+            brokers,
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")
@@ -242,6 +270,7 @@ fn read_commands(root: &Section<'_>, home: &Path) -> HashMap<String, Command> {
                 .duration("timeout")
                 .unwrap_or(Duration::from_secs(60)),
             max_output: section.size("max_output").unwrap_or(64 << 10),
+            plain: section.word("input", &["json", "text"]) == Some("text"),
             dir: Some(
                 section
                     .text("dir")

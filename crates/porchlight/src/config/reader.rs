@@ -79,7 +79,7 @@ impl<'a> Source<'a> {
 /// The line as it may be shown: a secret that stands in it has each character replaced.
 fn without_secrets(line: &str) -> String {
     let key = line.split('=').next().unwrap_or_default().trim();
-    if !["secret", "token", "key"]
+    if !["secret", "token", "key", "password"]
         .iter()
         .any(|word| key.contains(word))
     {

@@ -231,6 +231,7 @@ mod tests {
             cancelled: Vec::new(),
             emitted: Vec::new(),
             asked: Vec::new(),
+            depth: 0,
         };
         Commit::new(run, Beside::default(), false)
     }

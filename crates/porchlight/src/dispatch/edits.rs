@@ -87,13 +87,13 @@ impl Dispatcher {
                 key: edit.key,
                 value: edit.value,
             };
-            let run = set.apply(&self.values.state, (self.clock)());
+            let (run, order) = set.apply(&self.values.state, (self.clock)());
             let beside = Beside {
                 edit: Some(edit.id),
                 ..Beside::default()
             };
             self.uncommitted += 1;
-            _ = self.commits.send(Commit::new(run, beside, false));
+            self.hand_over(order, Commit::new(run, beside, false));
         }
     }
 }

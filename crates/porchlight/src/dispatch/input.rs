@@ -28,6 +28,12 @@ impl ScriptSet {
         }
     }
 
+    /// Whether a handler listens for this event that tells of actions.
+    pub fn hears_of_actions(&self, kind: &str) -> bool {
+        let mut found = self.subscriptions.matching(kind);
+        found.any(|(script, handler)| self.scripts[script].handlers[handler].names_actions())
+    }
+
     /// The live version of a script.
     pub fn named(&self, name: &str) -> Option<&Arc<Script>> {
         let found = self

@@ -58,6 +58,8 @@ pub struct Lanes {
     ready: VecDeque<String>,
     /// The names of lanes with deferred events; few, so that looking at all of them is cheap.
     lagging: BTreeSet<String>,
+    /// How many lanes are at work.
+    busy: usize,
 }
 
 impl Lanes {
@@ -109,6 +111,7 @@ impl Lanes {
             let count = lane.queue.len().min(BATCH);
             if count > 0 {
                 lane.busy = true;
+                self.busy += 1;
                 let jobs: Vec<Job> = lane.queue.drain(..count).collect();
                 lane.bytes -= jobs.iter().map(size).sum::<usize>();
                 return Some(Batch {
@@ -126,7 +129,9 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(name) else {
             return;
         };
-        lane.busy = false;
+        if std::mem::take(&mut lane.busy) {
+            self.busy -= 1;
+        }
         lane.script = script;
         if !lane.queue.is_empty() {
             self.ready.push_back(name.to_owned());
@@ -137,7 +142,7 @@ impl Lanes {
 
     /// Whether any lane is at work.
     pub fn any_busy(&self) -> bool {
-        self.lanes.values().any(|lane| lane.busy)
+        self.busy > 0
     }
 
     /// A lagging lane that has room, with its oldest and newest deferred event; `None` while a page

@@ -14,11 +14,13 @@ mod clocks;
 pub mod committer;
 mod edits;
 mod heard;
+mod in_order;
 mod input;
 pub mod lanes;
 mod lookup;
 mod open;
 mod parked;
+mod recent;
 mod refused;
 mod silences;
 mod ticks;
@@ -30,6 +32,7 @@ use clocks::Clocks;
 use committer::Commit;
 use edits::Values;
 pub use edits::look_for_edits;
+use in_order::InOrder;
 pub use input::{CommittedRun, Input, ScriptSet};
 use lanes::{Lanes, Offer};
 use lookup::{Lookup, job};
@@ -38,6 +41,7 @@ use porchlight_core::{Event, EventId, Timestamp, Wait};
 use porchlight_journal::{Beside, Journal, ScheduleRow, Silence, StateEdit};
 use porchlight_script::schedule::HomePlace;
 use porchlight_script::{Agenda, Fell, Finished, Job, Script, State, Trigger, Work};
+use recent::Recent;
 use refused::TakenBack;
 use silences::Silences;
 use std::sync::Arc;
@@ -55,6 +59,7 @@ pub struct Dispatcher {
     open: OpenEvents,
     agenda: Agenda,
     clocks: Clocks,
+    recent: Recent,
     /// The last moment at which the host is known to have run before.
     last_alive: Option<Timestamp>,
     /// The events of before the start are still being read.
@@ -67,6 +72,7 @@ pub struct Dispatcher {
     journal: Journal,
     workers: Workers,
     commits: mpsc::UnboundedSender<Commit>,
+    in_order: InOrder,
     uncommitted: usize,
     backlog: backlog::Loader,
     missed: Arc<backlog::Missed>,
@@ -124,6 +130,7 @@ impl Dispatcher {
             open: OpenEvents::default(),
             agenda,
             clocks: Clocks::new((parts.clock)()),
+            recent: Recent::default(),
             last_alive: parts.last_alive,
             recovering: true,
             kept_silences: parts.silences.len(),
@@ -133,6 +140,7 @@ impl Dispatcher {
             journal: parts.journal,
             workers: parts.workers,
             commits: parts.commits,
+            in_order: InOrder::default(),
             uncommitted: 0,
             backlog: parts.backlog,
             missed: parts.missed,
@@ -240,6 +248,9 @@ impl Dispatcher {
             }
         }
         let full = self.open.len() >= MAX_OPEN_EVENTS;
+        if self.is_at_work() {
+            self.recent.keep(event);
+        }
         let mut queued = self.end_waits(event);
         for (script, jobs) in jobs {
             let count = jobs.len();
@@ -283,9 +294,8 @@ impl Dispatcher {
             }
         }
         self.uncommitted += 1;
-        _ = self
-            .commits
-            .send(Commit::new(finished.run, beside, of_event));
+        let commit = Commit::new(finished.run, beside, of_event);
+        self.hand_over(finished.order, commit);
     }
 
     fn committed(&mut self, committed: CommittedRun) {
@@ -302,7 +312,18 @@ impl Dispatcher {
         if let Some(refused) = committed.refused {
             self.take_back(*refused);
         }
-        self.add_waits(committed.waits);
+        let waits = committed.waits;
+        let came_meanwhile = self.recent.since(&waits);
+        self.add_waits(waits);
+        for event in came_meanwhile {
+            let ended = self.end_waits(&event);
+            if ended > 0 {
+                self.open.queued(event.id, ended);
+            }
+        }
+        if !self.is_at_work() {
+            self.recent.forget();
+        }
         for event in committed.emitted {
             self.dispatch(&Arc::new(event), Lookup::Live);
         }
@@ -321,8 +342,13 @@ impl Dispatcher {
         }
     }
 
+    /// Whether a run is under way, or on its way to the journal.
+    fn is_at_work(&self) -> bool {
+        self.uncommitted > 0 || self.lanes.any_busy()
+    }
+
     fn is_stopped(&mut self) -> bool {
-        if self.stopping.is_none() || self.lanes.any_busy() || self.uncommitted > 0 {
+        if self.stopping.is_none() || self.is_at_work() {
             return false;
         }
         if let Some(done) = self.stopping.take() {

@@ -7,7 +7,7 @@
 use super::{Fallible, duration, function, wrong};
 use crate::current::{self, Running};
 use crate::permissions::{self, Need};
-use crate::state::{Budget, HIDDEN};
+use crate::state::{Budget, HIDDEN, MOST_HIDDEN};
 use porchlight_core::{StateOp, StateWrite};
 use rhai::{Dynamic, Engine};
 use serde_json::{Value, json};
@@ -16,10 +16,6 @@ use std::time::Duration;
 
 /// Grants in one window: each is counted at every question.
 const LARGEST: i64 = 1_000;
-
-/// Hidden values of one script, some 200 bytes each: keys come from strangers. A bound for all
-/// scripts together would let one that uses it up silence the others.
-const MOST_HIDDEN: usize = 50_000;
 
 /// Longer keys are hashed: a state key is no place for a sender's long text.
 const LONGEST: usize = 100;
@@ -185,14 +181,10 @@ fn checked(of: &str, name: &str, most: i64, span: &Dynamic) -> Fallible<(usize, 
 /// Writes a hidden value with the run.
 fn keep(running: &mut Running, key: String, value: Value) -> Fallible<()> {
     let script = &running.script.name;
-    let state = &running.config.state;
-    if state.hidden(script) >= MOST_HIDDEN {
-        state.prune(running.now);
-        if state.hidden(script) >= MOST_HIDDEN {
-            return wrong(format!(
-                "more than {MOST_HIDDEN} budgets, cooldowns and `once_per` of {script} are under way; use fewer keys or shorter times"
-            ));
-        }
+    if !running.config.state.has_room(script, running.now) {
+        return wrong(format!(
+            "more than {MOST_HIDDEN} budgets, cooldowns and `once_per` of {script} are under way; use fewer keys or shorter times"
+        ));
     }
     super::state::count_write(running)?;
     running.overlay.insert(key.clone(), Some(value.clone()));

@@ -15,9 +15,11 @@ const REQUEST: &[&str] = &[
     "headers",
     "query",
     "auth",
+    "tls",
     "expect",
     "timeout",
     "max_body",
+    "save",
     "idempotency_header",
 ];
 
@@ -29,10 +31,12 @@ pub(super) const DOC: &str = "
 * `multipart` (list): a body of several parts, each `#{ name, value }` or `#{ name, blob }` with an attachment, and `filename` and `content_type` where they matter
 * `headers` (map): names and their values; a secret of the configuration may stand in one
 * `query` (map): is added to the address
-* `auth` (map): one of `#{ bearer: token }`, `#{ basic: #{ user, password } }`, `#{ digest: #{ user, password } }` and `#{ aws: #{ region, service, key, secret, token } }`
+* `auth` (map): one of `#{ bearer: token }`, `#{ basic: #{ user, password } }`, `#{ digest: #{ user, password } }`, `#{ aws: #{ region, service, key, secret, token } }` and `#{ oauth: \"NAME\" }` with the NAME of `[oauth.NAME]`
+* `tls` (text): the NAME of `[tls.NAME]`, for a server whose certificate no authority vouches for, or that asks who we are
 * `expect` (text or list): what success looks like where the status doesn't say: \"status 200,202\", \"/errors empty\", \"/ok = true\", \"text ok\", \"text contains done\", \"text lacks :Fault>\", \"header x-error missing\"; without it \"status 2xx\"
 * `timeout` (duration): how long one try may take; \"30s\" when nothing is said
-* `max_body` (text or whole number): how much of the answer is read, such as \"64kB\"; \"1MiB\" when nothing is said
+* `max_body` (text or whole number): how much of the answer is read, such as \"64kB\"; \"1MiB\" when nothing is said, with `save` \"64MiB\"
+* `save` (text): a path below `data/files` that the answer goes to, piece by piece, when its status is as expected; the answer then has `path`, `size` and `sha256` instead of a text
 * `idempotency_header` (text or yes or no): the header that carries the idempotency key instead of `Idempotency-Key`; `false` for none
 ";
 
@@ -272,6 +276,11 @@ fn request(method: &str, url: &Dynamic, options: &mut Map) -> Fallible<(Value, G
     for name in ["expect", "multipart"] {
         if args.get(name).is_some_and(|value| !value.is_array()) {
             return wrong(format!("`{name}` is a list: [ … ]"));
+        }
+    }
+    for name in ["tls", "save"] {
+        if args.get(name).is_some_and(|value| !value.is_string()) {
+            return wrong(format!("`{name}` is text"));
         }
     }
     Ok((args, place))

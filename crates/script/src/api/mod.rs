@@ -9,6 +9,8 @@ pub(crate) mod function;
 mod http;
 mod library;
 mod log;
+mod mqtt;
+mod net;
 mod on_state;
 mod options;
 mod register;
@@ -25,11 +27,15 @@ pub(crate) mod waits;
 
 use porchlight_core::diagnostic::nearest;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext, Position};
+pub(crate) use sheet::path_mistake;
+pub(crate) use waits::wait_words;
 
 pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The native modules: the names before `::`.
-pub(crate) const MODULES: &[&str] = &["http", "sheet", "file", "command", "state", "log", "time"];
+pub(crate) const MODULES: &[&str] = &[
+    "http", "sheet", "file", "command", "net", "state", "log", "time", "mqtt",
+];
 
 /// The functions whose last argument is a handler.
 pub(crate) const TRIGGERS: &[&str] = &[
@@ -42,12 +48,15 @@ pub(crate) const TRIGGERS: &[&str] = &[
     "cron",
     "daily",
     "sun",
+    "on_mqtt",
 ];
 
 /// Options that several functions have, for "the options of every …" in doc comments.
 pub(crate) const SHARED: &[(&str, &str)] = &[
     ("every request", http::DOC),
     ("every told action", tell::DOC),
+    ("every datagram", net::UDP_DOC),
+    ("every connection", net::TCP_DOC),
     ("every trigger", options::DOC),
     ("every wait", waits::DOC),
 ];
@@ -59,6 +68,7 @@ pub(crate) fn register(engine: &mut Engine) {
     schedule::register(engine);
     silence::register(engine);
     on_state::register(engine);
+    mqtt::register(engine);
     budget::register(engine);
     secret::register(engine);
     library::register(engine);
@@ -71,8 +81,10 @@ pub(crate) fn register(engine: &mut Engine) {
         ("sheet", sheet::sheet()),
         ("file", sheet::file()),
         ("command", command::module()),
+        ("net", net::module()),
         ("state", state::module()),
         ("log", log::module()),
+        ("mqtt", mqtt::module()),
         ("time", time::module()),
     ] {
         engine.register_static_module(name, module.into());

@@ -4,6 +4,7 @@ use super::tell::{self, DAYS, Told};
 use super::{Fallible, empty, function, nothing_left, wrong};
 use crate::convert::{self, Use};
 use crate::current;
+use porchlight_core::action::BYTES;
 use rhai::{Dynamic, Map, Module};
 use serde_json::{Value, json};
 
@@ -62,7 +63,7 @@ pub(super) fn file() -> Module {
         /// Writes a file below `data/files`, once the run is stored; one of that name is replaced whole.
         ///
         /// * `path` (text): its name; folders are made
-        /// * `content` (text or Attachment): what to write
+        /// * `content` (text or Attachment or Blob): what to write
         /// * `options` (map):
         ///   * the options of every told action
         ///
@@ -122,6 +123,12 @@ pub(super) fn file() -> Module {
     module
 }
 
+/// What is wrong with a path.
+pub(crate) fn path_mistake(path: &str) -> Option<String> {
+    let wrong = checked(path).err()?;
+    Some(crate::explain::mistake(&wrong, "").message)
+}
+
 /// The action that performs it keeps to its folder as well; here the author sees it earlier.
 fn checked(path: &str) -> Fallible<&str> {
     let parts = std::path::Path::new(path).components();
@@ -165,8 +172,10 @@ fn save(path: &str, content: &Dynamic, options: Map) -> Fallible<()> {
     let content = convert::to_json(content, Use::Action).or_else(wrong)?;
     let args = match content {
         Value::String(text) => json!({ "path": path, "text": text }),
-        blob if blob.get("$blob").is_some() => json!({ "path": path, "blob": blob }),
-        _ => return wrong("`file::save` saves text or an attachment of the event"),
+        blob if blob.get("$blob").or(blob.get(BYTES)).is_some() => {
+            json!({ "path": path, "blob": blob })
+        }
+        _ => return wrong("`file::save` saves text, a Blob or an attachment of the event"),
     };
     let told = Told {
         kind: "file.save",

@@ -3,15 +3,19 @@
 //!
 //! A run sees its own writes at once; everybody else sees them when the run is over.
 
+mod write;
+
+pub(super) use write::count_write;
+
 use super::{Fallible, duration, empty, function, nothing_left, take, tell, trigger, wrong};
 use crate::convert::{self, Use};
 use crate::current::{self, Running};
-use crate::limits;
 use crate::permissions::{self, Need};
-use crate::state::{HIDDEN, heft};
-use porchlight_core::{StateOp, StateWrite, Timestamp};
+use crate::state::HIDDEN;
+use porchlight_core::{StateOp, Timestamp};
 use rhai::{Array, Dynamic, ImmutableString, Map, Module, NativeCallContext};
 use serde_json::{Number, Value, json};
+use write::write;
 
 /// A larger value belongs into a file.
 const LARGEST: usize = 256 * 1024;
@@ -268,47 +272,6 @@ fn value_of(value: &Dynamic) -> Fallible<Value> {
 fn add(key: &str, amount: Number) -> Fallible<Dynamic> {
     let sum = write(key, StateOp::Add(amount))?;
     Ok(sum.map_or(Dynamic::UNIT, convert::to_dynamic))
-}
-
-fn write(key: &str, op: StateOp) -> Fallible<Option<Value>> {
-    let key = plain(key)?;
-    within(|running| {
-        count_write(running)?;
-        let before = look_up(running, key);
-        let after = op.apply(before.as_ref());
-        let size = |value: &Option<Value>| value.as_ref().map_or(0, |value| heft(key, value));
-        grow(running, size(&after).saturating_sub(size(&before)))?;
-        running.overlay.insert(key.to_owned(), after.clone());
-        running.writes.push(StateWrite {
-            key: key.to_owned(),
-            op,
-        });
-        Ok(after)
-    })
-}
-
-/// Refuses what would make the state too large: all scripts keep theirs in the same memory.
-fn grow(running: &mut Running, by: usize) -> Fallible<()> {
-    let most = running.config.limits.state_size;
-    if by > 0 && running.config.state.size() + running.grown + by > most {
-        let what = format!(
-            "the state values of all scripts would take up more than {most} bytes; remove some (`porchlight state` lists them), or keep more in files"
-        );
-        let script = &running.script.name;
-        return wrong(limits::reached(&what, "state_size", script));
-    }
-    running.grown += by;
-    Ok(())
-}
-
-/// Stops a run that writes too much.
-pub(super) fn count_write(running: &mut Running) -> Fallible<()> {
-    let most = running.config.limits.state_writes;
-    if running.writes.len() >= most {
-        let what = format!("more than {most} state writes in one run");
-        return wrong(running.exceed(&what, "state_writes"));
-    }
-    Ok(())
 }
 
 fn keys(prefix: &str) -> Fallible<Array> {

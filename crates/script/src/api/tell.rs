@@ -9,7 +9,10 @@ use rhai::{Dynamic, EvalAltResult, Map, Position};
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long an action is worth doing when its script does not say.
+/// How long an action is worth doing when its script does not say. This is for what moves something
+/// at once: a lamp that obeys an hour later is a ghost.
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+/// For requests, which somebody may still want to hear.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// For what is fine a day late: rows, files, commands.
 pub(super) const DAYS: Duration = Duration::from_secs(3 * 86_400);
@@ -19,7 +22,7 @@ pub(super) const OPTIONS: &[&str] = &["ttl", "retries", "key", "lane", "limit", 
 
 /// The same as doc comments say it.
 pub(super) const DOC: &str = "
-* `ttl` (duration): how long it is worth doing; after that it is dead, not late. When nothing is said, \"10s\" for lights, \"1h\" for requests and messages, \"3d\" for mail, tickets, rows, files and commands
+* `ttl` (duration): how long it is worth doing; after that it is dead, not late. When nothing is said, \"10s\" for lights, \"1h\" for requests and messages, \"3d\" for mail, tickets, rows, files and commands, \"1m\" for what is sent with `net`
 * `retries` (whole number): how often it is tried again, 0 to 100; 5 when nothing is said
 * `key` (text): the idempotency key, instead of one that the host makes
 * `lane` (text): actions of one lane are performed one after the other, in the order told; each target has its own when nothing is said
@@ -84,6 +87,16 @@ pub(super) fn tell(mut told: Told, options: &mut Map) -> Fallible<()> {
     });
     pushed.unwrap_or_else(|| {
         wrong("nothing can be told at the top level of a script; do it in a handler: `on(…)`")
+    })
+}
+
+/// Tells, and takes it back when options are left that the function does not know. `own` are those
+/// it has besides the common ones.
+pub(super) fn tell_only(told: Told, mut options: Map, of: &str, own: &[&str]) -> Fallible<()> {
+    tell(told, &mut options)?;
+    let known = [own, OPTIONS].concat();
+    super::nothing_left(&options, of, &known).inspect_err(|_| {
+        current::running(|running| running.actions.pop());
     })
 }
 

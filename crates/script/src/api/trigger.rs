@@ -110,12 +110,12 @@ pub(super) fn register(context: &NativeCallContext, wish: Wish<'_>) {
 /// Whether the script may hear these events; notes it when it may not. Of a pinned version, which is
 /// not refused for it, only the functions are left.
 fn may_hear(context: &NativeCallContext, wish: &Wish<'_>) -> bool {
-    let pattern = match (&wish.pattern, &wish.trigger) {
+    let need = match (&wish.pattern, &wish.trigger) {
         // A change of the state is asked for by its key.
         (None, _) | (_, Trigger::State(_)) => return true,
-        (Some(pattern), _) => pattern.as_str().to_owned(),
+        (_, Trigger::Mqtt(topics)) => Need::Mqtt(topics.filter.as_str().to_owned()),
+        (Some(pattern), _) => Need::Event(pattern.as_str().to_owned()),
     };
-    let need = Need::Event(pattern);
     let refused = current::loading(|loading| {
         let rights = loading.rights.as_ref()?;
         rights.check(&need, &loading.config.targets).err()?;

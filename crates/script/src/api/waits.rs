@@ -8,6 +8,7 @@ mod bounds;
 mod common;
 mod event;
 
+pub(crate) use common::wait_words;
 pub(super) use common::{DOC, ON_GAP, word};
 
 use super::called::Called;

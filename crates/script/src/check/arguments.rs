@@ -135,8 +135,16 @@ fn judge(
                 found.push(check.error(at, message));
             }
         }
-        Literal::Text(Some(text)) if parameter.name == "limit" => {
+        Literal::Text(Some(text)) if ["limit", "tls"].contains(&parameter.name.as_str()) => {
             found.extend(named::unknown(check, &parameter.text, text, at));
+        }
+        Literal::Map(Expr::Map(members, _)) if parameter.name == "auth" => {
+            for (name, value) in members.0.iter().filter(|(name, _)| name.name == "oauth") {
+                if let Expr::StringConstant(text, at) = value {
+                    let at = if at.is_none() { name.pos } else { *at };
+                    found.extend(named::unknown(check, &parameter.text, text, at));
+                }
+            }
         }
         Literal::Map(map) if !parameter.options.is_empty() => {
             options(check, function, &parameter.options, map, found);

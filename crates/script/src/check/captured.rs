@@ -51,7 +51,7 @@ const CHANGES: &[&str] = &[
 ];
 
 /// Whether a chain changes the thing at its root: `seen.push(x)`, and not `seen.len()`.
-fn ends_with_a_change(chain: &Expr) -> bool {
+pub(super) fn ends_with_a_change(chain: &Expr) -> bool {
     let Expr::Dot(link, ..) = chain else {
         return false;
     };

@@ -19,6 +19,7 @@ mod imports;
 mod named;
 mod names;
 mod places;
+mod refused;
 mod types;
 mod walk;
 
@@ -47,6 +48,7 @@ const RULES: &[Rule] = &[
     events::rule,
     names::rule,
     places::rule,
+    refused::rule,
     types::rule,
     habits::rule,
 ];

@@ -122,7 +122,7 @@ pub(crate) fn waits<'a>(files: impl Iterator<Item = &'a AST>) -> Option<BTreeSet
 }
 
 /// The options of a call that begins a wait.
-fn options_of(call: &FnCallExpr, method: bool) -> Option<&Expr> {
+pub(super) fn options_of(call: &FnCallExpr, method: bool) -> Option<&Expr> {
     if call.is_qualified() || method {
         return None;
     }

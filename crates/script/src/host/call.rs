@@ -6,7 +6,7 @@
 use super::{Host, state_events};
 use crate::current::{self, Current, Running};
 use crate::lane::OpenWaits;
-use crate::state::Grants;
+use crate::state::{Grants, Order};
 use crate::{Script, deadline, explain};
 use porchlight_core::{Chain, NewWait, Outcome, Place, Run, StateOp, StateWrite};
 use rhai::{
@@ -16,14 +16,10 @@ use std::time::Instant;
 
 impl Host {
     /// Calls a function and takes what it decided into the run.
-    pub(super) fn perform(
-        &self,
-        script: &Script,
-        mut run: Run,
-        mut call: Call<'_>,
-    ) -> (Run, OpenWaits) {
+    pub(super) fn perform(&self, script: &Script, mut run: Run, mut call: Call<'_>) -> Performed {
         let begun = Instant::now();
         let (retry, depth) = (call.retry.take(), call.depth);
+        run.depth = depth;
         let ended = self.call(script, &run, call);
         run.outcome = outcome(&ended.result, ended.exceeded(), &run.place.path, &run.place);
         let mut open = OpenWaits::default();
@@ -48,11 +44,11 @@ impl Host {
                 }
             }
         }
-        let became = self.inner.config.state.apply(&run.state);
+        let (became, order) = self.inner.config.state.apply_in_order(&run.state);
         drop(grants);
         state_events::tell(&mut run, became, depth, self.limits());
         run.duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        (run, open)
+        (run, open, order)
     }
 
     pub(super) fn call(&self, script: &Script, run: &Run, call: Call<'_>) -> Ended {
@@ -107,6 +103,9 @@ impl Host {
         }
     }
 }
+
+/// A run, the open waits as they were, and the place of its writes among all.
+pub(crate) type Performed = (Run, OpenWaits, Order);
 
 /// A function to call, with everything that it needs and what its run begins with.
 pub(super) struct Call<'a> {

@@ -1,6 +1,6 @@
 //! The run that ends a wait: its time has come, or the event that it waited for.
 
-use super::call::Call;
+use super::call::{Call, Performed};
 use super::cause::Cause;
 use super::silence::late;
 use super::{Host, blank};
@@ -40,7 +40,7 @@ impl Host {
         (event, matched): (Option<&Arc<Event>>, Option<&Arc<Event>>),
         now: Timestamp,
         open: OpenWaits,
-    ) -> (Run, OpenWaits) {
+    ) -> Performed {
         let mut run = blank_wait(wait, matched, now);
         let (function, kept) = match (&wait.kind, matched) {
             (
@@ -69,7 +69,7 @@ impl Host {
                 ),
                 place: run.place.clone(),
             };
-            return (run, open);
+            return (run, open, None);
         };
         let value = |event: Option<&Arc<Event>>| match event {
             Some(event) => Dynamic::from(ScriptEvent(self.view(event))),

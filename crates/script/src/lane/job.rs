@@ -4,6 +4,7 @@ use crate::host::cause::Cause;
 use crate::host::silence::Silent;
 use crate::host::tick::Start;
 use crate::schedule::Tick;
+use crate::state::Order;
 use crate::{Handler, Script};
 use porchlight_core::{Event, NewWait, Outcome, Run, Timestamp, Wait};
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub struct Finished {
     pub work: Work,
     /// What came of it.
     pub run: Run,
+    /// The place of its writes among those of all runs.
+    pub order: Order,
 }
 
 /// Where a lane finds what happened before: the journal, or a rehearsal's own records.
@@ -93,7 +96,11 @@ pub trait Past {
 impl Job {
     pub(super) fn done(self, run: Run) -> Finished {
         let work = self.work;
-        Finished { work, run }
+        Finished {
+            work,
+            run,
+            order: None,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! would be performed, `target`, `emit`, and the state. An action of a kind that is not known here
 //! is refused, so that a new one is safe before it is useful.
 
-use super::Need;
+use super::{Need, Port};
 use porchlight_core::diagnostic::nearest;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,6 +26,8 @@ struct List {
 enum Goes {
     /// To this host and port.
     Host(String, u16),
+    /// Bytes to this host and port.
+    Net(String, u16),
     /// To the address that is this secret as a whole.
     Secret(String),
     /// Nobody here can say: a secret is part of the host.
@@ -79,7 +81,7 @@ impl Rights {
                 let own = name.strip_prefix(self.list.stem.as_str());
                 own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) || self.has(wanted)
             }
-            Need::Http { .. } => {
+            Need::Http { .. } | Need::Net { .. } => {
                 self.has(wanted) || self.targets(targets).any(|target| target.is_at(wanted))
             }
             _ => self.has(wanted),
@@ -128,6 +130,23 @@ impl Rights {
             "http" => {
                 let goes = destination(&args["url"]);
                 self.request(&goes, targets)?;
+                if let Some(name) = args["auth"]["oauth"].as_str() {
+                    self.borrowed("oauth", name, &goes, targets)?;
+                }
+                if let Some(name) = args["tls"].as_str() {
+                    self.borrowed("tls", name, &goes, targets)?;
+                }
+                if args["save"].is_string() {
+                    self.check(&Need::File(text("save")), targets)?;
+                }
+                Some(goes)
+            }
+            "net" => {
+                let port = args["port"]
+                    .as_u64()
+                    .and_then(|port| u16::try_from(port).ok());
+                let goes = Goes::Net(text("host"), port.unwrap_or_default());
+                self.request(&goes, targets)?;
                 Some(goes)
             }
             "sheet" => {
@@ -146,6 +165,13 @@ impl Rights {
                 self.check(&Need::State(text("key")), targets)?;
                 None
             }
+            "mqtt" => {
+                self.check(&Need::Mqtt(text("topic")), targets)?;
+                if kind == "mqtt.request" {
+                    self.check(&Need::Mqtt(text("reply")), targets)?;
+                }
+                None
+            }
             _ => {
                 return Err(format!(
                     "this script may not do `{kind}`: it cannot be declared"
@@ -157,7 +183,7 @@ impl Rights {
         for name in secrets {
             self.secret(name, goes.as_ref(), targets)?;
         }
-        if goes.is_some() {
+        if area == "http" {
             args["hosts"] = self.hosts(targets);
         }
         Ok(())
@@ -166,6 +192,7 @@ impl Rights {
     fn request(&self, goes: &Goes, targets: &Value) -> Result<(), String> {
         match goes {
             Goes::Host(host, port) => self.check(&Need::of_host(host, *port), targets),
+            Goes::Net(host, port) => self.check(&Need::of_net(host, *port), targets),
             // Whether it may is asked for the secret itself.
             Goes::Secret(_) => Ok(()),
             Goes::Hidden => Err(
@@ -175,16 +202,27 @@ impl Rights {
         }
     }
 
+    /// What proves who we are by a name of the configuration: a target's own goes to the target;
+    /// anywhere else it has to be declared by itself.
+    fn borrowed(&self, key: &str, name: &str, goes: &Goes, targets: &Value) -> Result<(), String> {
+        let at_home = self.targets(targets).any(|target| {
+            target.table.get(key).and_then(Value::as_str) == Some(name) && target.is_where(goes)
+        });
+        if at_home {
+            return Ok(());
+        }
+        let wanted = match key {
+            "oauth" => Need::Oauth(name.to_owned()),
+            _ => Need::Tls(name.to_owned()),
+        };
+        self.check(&wanted, targets)
+    }
+
     /// A target's secret goes to the target; anywhere else it has to be declared by itself.
     fn secret(&self, name: &str, goes: Option<&Goes>, targets: &Value) -> Result<(), String> {
         let at_home = self.targets(targets).any(|target| {
-            let own = target.secret_prefix();
-            name.starts_with(&own)
-                && match goes {
-                    Some(Goes::Host(host, port)) => target.is_at(&Need::of_host(host, *port)),
-                    Some(Goes::Secret(address)) => *address == format!("{own}url"),
-                    _ => false,
-                }
+            name.starts_with(&target.secret_prefix())
+                && goes.is_some_and(|goes| target.is_where(goes))
         });
         if at_home {
             return Ok(());
@@ -240,7 +278,30 @@ impl Target<'_> {
         host_of(self.table.get("url")?.as_str()?)
     }
 
+    /// Whether a request goes there.
+    fn is_where(&self, goes: &Goes) -> bool {
+        match goes {
+            Goes::Host(host, port) => self.is_at(&Need::of_host(host, *port)),
+            Goes::Net(host, port) => self.is_at(&Need::of_net(host, *port)),
+            Goes::Secret(address) => *address == format!("{}url", self.secret_prefix()),
+            Goes::Hidden => false,
+        }
+    }
+
+    /// Whether this is where the target is. What speaks no HTTP has a `host`, and every port of it
+    /// unless it names one.
     fn is_at(&self, wanted: &Need) -> bool {
+        if let Need::Net { .. } = wanted {
+            let Some(host) = self.table.get("host").and_then(Value::as_str) else {
+                return false;
+            };
+            let port = self.table.get("port").and_then(Value::as_u64);
+            let mut own = Need::of_net(host, port.map_or(0, |port| port as u16));
+            if let (Need::Net { port: own, .. }, None) = (&mut own, port) {
+                *own = Port::Any;
+            }
+            return own.covers(wanted);
+        }
         let address = self.address();
         address.is_some_and(|(host, port)| Need::of_host(&host, port) == *wanted)
     }

@@ -64,6 +64,7 @@ fn of_call(call: &FnCallExpr, at: Position, targets: &[&str], own: &HashSet<&str
             "wait_for" => seen("event", plain.map(|kind| Need::Event(kind.to_owned()))),
             // What a trigger is given is known when it is called, also where it is not written out.
             "on" | "on_silence" => seen("event", Some(Need::Event(plain?.to_owned()))),
+            "on_mqtt" => seen("mqtt", Some(Need::Mqtt(plain?.to_owned()))),
             "on_state" => seen("state", Some(Need::State(plain?.to_owned()))),
             "target" => {
                 let kind = plain.map(str::to_owned);
@@ -80,9 +81,11 @@ fn of_call(call: &FnCallExpr, at: Position, targets: &[&str], own: &HashSet<&str
     let named = |make: fn(String) -> Need| plain.map(|text| make(text.to_owned()));
     match call.namespace.root() {
         "http" => seen("http", first.and_then(host)),
+        "net" => seen("net", net_need(call)),
         "sheet" | "file" => seen("file", named(Need::File)),
         "command" => seen("command", named(Need::Command)),
         "state" => seen("state", named(Need::State)),
+        "mqtt" => seen("mqtt", named(Need::Mqtt)),
         kind if targets.contains(&kind) => seen(
             kind,
             plain.map(|name| Need::Target {
@@ -122,6 +125,15 @@ fn host(expr: &Expr) -> Option<Need> {
         _ => return None,
     };
     ends_host(beginning).then(|| host_need(beginning))?
+}
+
+/// Host and port of a call of `net`; `wake` has neither.
+fn net_need(call: &FnCallExpr) -> Option<Need> {
+    let port = match call.args.get(1)? {
+        Expr::IntegerConstant(port, _) => u16::try_from(*port).ok()?,
+        _ => return None,
+    };
+    Some(Need::of_net(text(call.args.first()?)?, port))
 }
 
 fn host_need(address: &str) -> Option<Need> {

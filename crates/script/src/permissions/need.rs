@@ -2,8 +2,8 @@
 
 use super::pattern;
 use crate::state::{KIND, hears};
-use porchlight_core::Pattern;
 use porchlight_core::diagnostic::nearest;
+use porchlight_core::{Pattern, TopicFilter};
 use std::fmt;
 
 /// One thing that a script needs.
@@ -14,6 +14,13 @@ pub enum Need {
         /// In lower case; `*.lan` is every name below `lan`, `*` every host.
         host: String,
         /// Where the port says nothing, 80 and 443.
+        port: Port,
+    },
+    /// Datagrams and connections to a host: `net lamp.lan:56700`, `net lamp.lan`, `net *.lan`.
+    Net {
+        /// As of `Http`.
+        host: String,
+        /// Where the port says nothing, every one.
         port: Port,
     },
     /// A target of the configuration: `light porch`, `message *`.
@@ -29,8 +36,14 @@ pub enum Need {
     Command(String),
     /// A secret of the configuration, sent wherever the script may send: `secret light.porch.key`.
     Secret(String),
+    /// Tokens of an `[oauth.NAME]`, sent wherever the script may send: `oauth google`.
+    Oauth(String),
+    /// A `[tls.NAME]`, which may say who we are: `tls bridge`.
+    Tls(String),
     /// State values whose keys begin like this: `state gate.`
     State(String),
+    /// Topics of brokers, to publish to and to listen at: `mqtt zigbee2mqtt/porch/#`.
+    Mqtt(String),
     /// A budget that other scripts take from as well: `budget sms`.
     Budget(String),
     /// Events of a type that the script emits: `emit gate.opened`, `emit gate.**`.
@@ -52,7 +65,8 @@ pub enum Port {
 
 /// The kinds that are no targets.
 const KINDS: &[&str] = &[
-    "http", "file", "sheet", "command", "secret", "state", "budget", "emit", "event",
+    "http", "net", "file", "sheet", "command", "secret", "oauth", "tls", "state", "budget", "emit",
+    "event", "mqtt",
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
@@ -87,10 +101,17 @@ impl Need {
         let owned = name.to_owned();
         match kind {
             "http" => http(name),
+            "net" => net(name),
             "file" | "sheet" => file(name),
             "command" => Ok(Self::Command(owned)),
             "secret" => Ok(Self::Secret(owned)),
+            "oauth" => Ok(Self::Oauth(owned)),
+            "tls" => Ok(Self::Tls(owned)),
             "state" => Ok(Self::State(owned)),
+            "mqtt" => match TopicFilter::parse(name) {
+                Ok(_) => Ok(Self::Mqtt(owned)),
+                Err(message) => Err((message, "write topics such as `zigbee2mqtt/#`".to_owned())),
+            },
             "budget" => Ok(Self::Budget(owned)),
             "emit" | "event" => match Pattern::parse(name) {
                 Ok(_) if kind == "emit" => Ok(Self::Emit(owned)),
@@ -114,11 +135,25 @@ impl Need {
         Self::Http { host, port }
     }
 
+    /// The need for a datagram or a connection to this host and port.
+    pub(super) fn of_net(host: &str, port: u16) -> Self {
+        let host = host.to_ascii_lowercase();
+        let host = match host.contains(':') && !host.starts_with('[') {
+            true => format!("[{host}]"),
+            false => host,
+        };
+        let port = Port::One(port);
+        Self::Net { host, port }
+    }
+
     /// Whether whoever has this need may also do what `other` says exactly.
     pub(super) fn covers(&self, other: &Self) -> bool {
         use Need::*;
         match (self, other) {
             (Http { host, port }, Http { host: to, port: at }) => {
+                (*port == Port::Any || port == at) && pattern::host_fits(host, to)
+            }
+            (Net { host, port }, Net { host: to, port: at }) => {
                 (*port == Port::Any || port == at) && pattern::host_fits(host, to)
             }
             (Target { kind, name }, Target { kind: k, name: n }) => {
@@ -127,8 +162,15 @@ impl Need {
             (File(allowed), File(path)) => pattern::path_fits(allowed, path),
             (Command(allowed), Command(name))
             | (Secret(allowed), Secret(name))
+            | (Oauth(allowed), Oauth(name))
+            | (Tls(allowed), Tls(name))
             | (Budget(allowed), Budget(name)) => pattern::name_fits(allowed, name),
             (State(prefix), State(key)) => key.starts_with(prefix.trim_end_matches('*')),
+            (Mqtt(allowed), Mqtt(topics)) => {
+                let parse = |text: &str| TopicFilter::parse(text).ok();
+                let both = parse(allowed).zip(parse(topics));
+                both.is_some_and(|(allowed, topics)| allowed.covers(&topics))
+            }
             (Emit(allowed), Emit(kind)) => {
                 allowed == kind || Pattern::parse(allowed).is_ok_and(|it| it.matches(kind))
             }
@@ -149,22 +191,42 @@ impl Need {
 fn example(kind: &str) -> &'static str {
     match kind {
         "http" => "gate.lan",
+        "net" => "lamp.lan:56700",
         "file" | "sheet" => "visitors.xlsx",
         "command" => "backup",
         "secret" => "light.porch.key",
+        "oauth" => "google",
+        "tls" => "bridge",
         "state" => "gate.",
         "budget" => "sms",
         "emit" | "event" => "gate.opened",
+        "mqtt" => "zigbee2mqtt/#",
         _ => "porch",
     }
 }
 
 fn http(text: &str) -> Result<Need, (String, String)> {
+    let (host, port) = host_and_port(text, "http")?;
+    let port = match port {
+        None | Some(Port::One(80 | 443)) => Port::Usual,
+        Some(port) => port,
+    };
+    Ok(Need::Http { host, port })
+}
+
+fn net(text: &str) -> Result<Need, (String, String)> {
+    let (host, port) = host_and_port(text, "net")?;
+    let port = port.unwrap_or(Port::Any);
+    Ok(Need::Net { host, port })
+}
+
+fn host_and_port(text: &str, kind: &str) -> Result<(String, Option<Port>), (String, String)> {
     let wrong = |what: &str| {
         Err((
             format!("{text:?} is no host: {what}"),
-            "write the name alone, such as `http gate.lan`, `http *.lan` or `http gate.lan:8080`"
-                .to_owned(),
+            format!(
+                "write the name alone, such as `{kind} gate.lan`, `{kind} *.lan` or `{kind} gate.lan:8080`"
+            ),
         ))
     };
     let (host, port) = match text.rsplit_once(':') {
@@ -172,18 +234,16 @@ fn http(text: &str) -> Result<Need, (String, String)> {
         _ => (text, None),
     };
     let port = match port {
-        None => Port::Usual,
-        Some("*") => Port::Any,
+        None => None,
+        Some("*") => Some(Port::Any),
         Some(port) => match port.parse() {
-            Ok(80 | 443) => Port::Usual,
-            Ok(port) => Port::One(port),
+            Ok(port) => Some(Port::One(port)),
             Err(_) => return wrong("a port is a number or `*`"),
         },
     };
     let name = host.strip_prefix("*.").unwrap_or(host);
     if host == "*" {
-        let host = host.to_owned();
-        return Ok(Need::Http { host, port });
+        return Ok((host.to_owned(), port));
     }
     // As an address would be read, so that both are written the same way.
     let Ok(url) = url::Url::parse(&format!("http://{name}/")) else {
@@ -193,10 +253,7 @@ fn http(text: &str) -> Result<Need, (String, String)> {
     match url.host_str() {
         Some(found) if plain && !name.contains(['*', '/', '?', '#', '@', ' ']) => {
             let star = if name == host { "" } else { "*." };
-            Ok(Need::Http {
-                host: format!("{star}{found}"),
-                port,
-            })
+            Ok((format!("{star}{found}"), port))
         }
         _ => wrong("it has more than a name and a port"),
     }
@@ -224,14 +281,21 @@ impl fmt::Display for Need {
                 Port::One(port) => write!(f, "http {host}:{port}"),
                 Port::Any => write!(f, "http {host}:*"),
             },
+            Self::Net { host, port } => match port {
+                Port::One(port) => write!(f, "net {host}:{port}"),
+                Port::Usual | Port::Any => write!(f, "net {host}"),
+            },
             Self::Target { kind, name } => write!(f, "{kind} {name}"),
             Self::File(path) => write!(f, "file {path}"),
             Self::Command(name) => write!(f, "command {name}"),
             Self::Secret(name) => write!(f, "secret {name}"),
+            Self::Oauth(name) => write!(f, "oauth {name}"),
+            Self::Tls(name) => write!(f, "tls {name}"),
             Self::State(prefix) if prefix.is_empty() => f.write_str("state *"),
             Self::State(prefix) => write!(f, "state {prefix}"),
             Self::Budget(name) => write!(f, "budget {name}"),
             Self::Emit(kind) => write!(f, "emit {kind}"),
+            Self::Mqtt(topics) => write!(f, "mqtt {topics}"),
             Self::Event(pattern) => write!(f, "event {pattern}"),
         }
     }
@@ -249,6 +313,9 @@ mod tests {
             "http gate.lan:*",
             "http [::1]:81",
             "http *",
+            "net lamp.lan:56700",
+            "net *.lan",
+            "net [::1]:81",
             "light porch",
             "light living room",
             "siren *",
@@ -256,10 +323,13 @@ mod tests {
             "file pictures/**",
             "command backup",
             "secret light.porch.key",
+            "oauth google",
+            "tls bridge",
             "state gate.",
             "state *",
             "budget sms",
             "emit gate.opened",
+            "mqtt zigbee2mqtt/+/set",
             "event gate.**",
         ] {
             let need = Need::parse(text, &["siren"]).unwrap_or_else(|e| panic!("{text}: {e:?}"));
@@ -267,6 +337,7 @@ mod tests {
         }
         let same = |a: &str, b: &str| assert_eq!(Need::parse(a, &[]), Need::parse(b, &[]));
         same("sheet a.csv", "file a.csv");
+        same("net lamp.lan:*", "net Lamp.lan");
         same("http Gate.LAN:443", "http gate.lan");
     }
 
@@ -287,6 +358,7 @@ mod tests {
             "file a/./b",
             "file **/**",
             "emit **bad**",
+            "mqtt a/#/b",
             "event a b",
         ] {
             assert!(Need::parse(text, &[]).is_err(), "{text}");

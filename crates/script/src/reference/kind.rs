@@ -42,6 +42,11 @@ const KINDS: &[(&str, &str, &str)] = &[
         "Attachment",
         "a file that came with an event: [event](event.md)",
     ),
+    (
+        "Blob",
+        "blob",
+        "raw bytes: `blob(36, 0)`, `\"text\".to_blob()`; see [net](../net.md#bytes)",
+    ),
     ("Wait", "Wait", "what `later` gives"),
 ];
 

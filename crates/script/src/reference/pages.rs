@@ -65,6 +65,17 @@ const ROWS: &[Row] = &[
         names: &[],
     },
     Row {
+        page: "mqtt",
+        about: "Messages to brokers: `[mqtt.NAME]`. Listening is [`on_mqtt`](triggers.md#on_mqtt); see \
+                [MQTT](../mqtt.md).",
+        names: &[],
+    },
+    Row {
+        page: "net",
+        about: "Datagrams and connections, for devices that speak no HTTP: see [net](../net.md).",
+        names: &[],
+    },
+    Row {
         page: "sheet",
         about: "Spreadsheets below `data/files`: `.csv` and `.xlsx`.",
         names: &[],

@@ -2,7 +2,7 @@
 //!
 //! So that it is stored, remembered and told like any other change, and found in the same lists.
 
-use super::{State, change};
+use super::{Order, State, change};
 use porchlight_core::{Run, StateOp, StateWrite, Timestamp};
 use serde_json::Value;
 
@@ -19,8 +19,8 @@ pub struct SetByHand {
 
 impl SetByHand {
     /// Sets it. The run is to be stored; it has the event that tells of the change, if somebody
-    /// listens. It belongs to no event and no script.
-    pub fn apply(self, state: &State, at: Timestamp) -> Run {
+    /// listens. It belongs to no event and no script. With the place of its write among all.
+    pub fn apply(self, state: &State, at: Timestamp) -> (Run, Order) {
         let title = match &self.value {
             Some(_) => format!("state set {}", self.key),
             None => format!("state remove {}", self.key),
@@ -35,11 +35,11 @@ impl SetByHand {
             state: vec![write],
             ..crate::host::blank("", "", at)
         };
-        let became = state.apply(&run.state);
+        let (became, order) = state.apply_in_order(&run.state);
         run.emitted = became
             .into_iter()
             .map(|one| change::told(&run, one, 1))
             .collect();
-        run
+        (run, order)
     }
 }

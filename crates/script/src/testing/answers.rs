@@ -40,7 +40,10 @@ pub(super) const KINDS: &[&str] = &[
     "sheet.read",
     "file.read",
     "command.run",
+    "net.ask_udp",
+    "net.ask_tcp",
     "state.history",
+    "mqtt.request",
 ];
 
 /// The question in the words of `home.answer`: its kind, and what it is about.
@@ -54,7 +57,7 @@ pub(super) fn words(kind: &str, args: &Value) -> (String, String) {
             )
         }
         _ => {
-            let names = ["file", "path", "name", "key"];
+            let names = ["file", "path", "name", "key", "topic", "host"];
             let found = names.iter().find_map(|name| args[*name].as_str());
             (kind.to_owned(), found.unwrap_or_default().to_owned())
         }

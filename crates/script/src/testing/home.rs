@@ -3,7 +3,7 @@
 use super::answers::{KINDS, Response, Stub};
 use super::expect::{self, Wanted};
 use super::trial::{Bench, Miss, Trial};
-use super::{event, happened};
+use super::{event, happened, message};
 use crate::api::{Fallible, duration, wrong};
 use crate::convert::{self, Use};
 use porchlight_core::Timestamp;
@@ -96,6 +96,15 @@ fn what_happens(engine: &mut Engine) {
     method!(engine, "send", |trial, kind: &str, fields: Map| send(
         trial, kind, fields
     ));
+    method!(engine, "mqtt", |trial, topic: &str, payload: Dynamic| {
+        message(trial, topic, &payload, Map::new())
+    });
+    method!(engine, "mqtt", |trial,
+                             topic: &str,
+                             payload: Dynamic,
+                             options: Map| {
+        message(trial, topic, &payload, options)
+    });
     method!(engine, "send_recorded", |trial, id: i64| {
         let id = u64::try_from(id).map_err(|_| "events are numbered from 1".to_owned())?;
         let event = (trial.bench.supplies.recorded.clone())(id)?;
@@ -249,6 +258,13 @@ fn what_is_seen(engine: &mut Engine) {
 fn send(trial: &mut Trial, kind: &str, fields: Map) -> Result<i64, Miss> {
     let (now, number) = (trial.now(), trial.next_number());
     let event = event::from_map(kind, fields, now, number)?;
+    trial.send(event)
+}
+
+fn message(trial: &mut Trial, topic: &str, payload: &Dynamic, options: Map) -> Result<i64, Miss> {
+    let when = (trial.now(), trial.next_number());
+    let host = trial.bench.host.clone();
+    let event = message::from_map(topic, payload, options, host.targets(), when)?;
     trial.send(event)
 }
 

@@ -77,6 +77,20 @@ home.send("door.opened", #{ data: #{ door: "front" }, facts: #{ camera: "porch" 
 "#,
     ),
     (
+        "home.mqtt",
+        r#"
+Lets a message of a broker come in, for `on_mqtt`.
+
+* `topic` (text): its topic
+* `payload` (any): a text, or what is JSON on the wire
+* `options` (map): `broker`, when it is not the first of the configuration, and `retained`
+
+```rhai
+home.mqtt("zigbee2mqtt/door", #{ contact: false });
+```
+"#,
+    ),
+    (
         "home.send_sample",
         r#"
 Lets the sample of a preset come in, read as a delivery would be.

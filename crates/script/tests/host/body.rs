@@ -69,7 +69,11 @@ fn what_would_change_an_event_is_a_mistake_and_a_copy_can_be_changed() {
         "event.attachments.clear()",
         "event.headers.x = 1",
     ] {
-        let run = run(&format!("on(\"**\", |event| {{ {text}; }});"));
+        // In a handler itself it is seen before it runs.
+        let plain = mistakes(&[], &format!("on(\"**\", |event| {{ {text}; }});"));
+        assert!(plain[0].message.contains("cannot be changed"), "{plain:#?}");
+        let source = format!("on(\"**\", |event| change(event)); fn change(event) {{ {text}; }}");
+        let run = run(&source);
         let Outcome::Error { message, .. } = &run.outcome else {
             panic!("{text}: {:?}", run.outcome);
         };

@@ -174,6 +174,58 @@ fn a_misspelt_function_is_found_wherever_a_call_can_stand() {
 }
 
 #[test]
+fn what_a_function_certainly_refuses_is_found_before_a_run_gets_there() {
+    error(
+        "http::send(\"gate.lan/open\");",
+        "no whole address",
+        "\"http://gate.lan/open\"",
+    );
+    error("http::send(\"gate.lan:80/open\");", "", "http");
+    error(
+        "http::get(\"ftp://gate.lan/\");",
+        "only http:// and https://",
+        "",
+    );
+    error(
+        "file::save(\"../x\", \"y\");",
+        "no path inside data/files",
+        "",
+    );
+    error(
+        "sheet::read(\"/etc/x.csv\");",
+        "no path inside data/files",
+        "",
+    );
+    error(
+        "event.source = \"x\";",
+        "an event cannot be changed",
+        "to_map()",
+    );
+    error(
+        "event.data.list[0] = 1;",
+        "an event cannot be changed",
+        "copy it",
+    );
+    error("sleep(5);", "do not sleep", "later(");
+    error("log::info(timestamp());", "timestamp", "now()");
+    error(
+        "wait_for(\"a\", #{ within: \"1m\", where: #{ \"dta.x\": 1 } }, || ());",
+        "no field `dta`",
+        "`data`",
+    );
+    error(
+        "later(\"1m\", #{ on_gap: \"fier\" }, || ());",
+        "`on_gap` is \"fier\"",
+        "\"fire\"",
+    );
+    error("job(#{ on_reload: \"x\" }, || ());", "on_reload", "migrate");
+    none(
+        "on(\"a\", |event| { let data = event.data.to_map(); data.x = 1; http::get(data.url); });",
+    );
+    none("on(\"a\", |event| http::get(\"HTTPS://gate.lan\")); fn sleep(n) { n }");
+}
+
+#[test]
 fn what_is_called_at_once_is_not_left_for_later() {
     error(
         "later(\"5m\", light::off(\"hall\"));",

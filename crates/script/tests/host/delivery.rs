@@ -123,6 +123,45 @@ fn a_limiter_that_is_not_configured_is_found_at_load_and_at_the_call() {
 }
 
 #[test]
+fn tokens_and_certificates_that_are_not_configured_are_found_at_load() {
+    let source = "on(\"**\", |event| {
+    http::send(\"https://a.lan/\", #{ tls: \"brigde\", auth: #{ oauth: \"gogle\" } });
+    http::send(\"https://a.lan/\", #{ tls: \"bridge\", auth: #{ oauth: \"google\" } });
+});";
+    let found = on_big_stack(move || {
+        let named = |name: &str| [name.to_owned()].into();
+        let host = porchlight_script::Host::new(HostConfig {
+            named: [
+                ("tls".to_owned(), named("bridge")),
+                ("oauth".to_owned(), named("google")),
+            ]
+            .into(),
+            ..HostConfig::default()
+        });
+        host.load("gate.rhai", source).err().unwrap_or_default()
+    });
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| (one.line, one.message.as_str(), one.help.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                2,
+                "the configuration has no [tls.brigde]",
+                "did you mean \"bridge\"?"
+            ),
+            (
+                2,
+                "the configuration has no [oauth.gogle]",
+                "did you mean \"google\"?"
+            ),
+        ]
+    );
+}
+
+#[test]
 fn the_key_of_an_action_can_be_put_into_its_address_and_its_body() {
     let run = ok(run(r#"on("**", |event| {
             http::send("https://matrix.lan/send/" + action_key(32) + "/x?a=b", #{ method: "PUT", json: #{ dedup: action_key(), text: "porch-" + action_key() } });

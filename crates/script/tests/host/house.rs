@@ -81,7 +81,7 @@ impl House {
     pub fn set(&mut self, key: &str, value: Value) {
         let value = Some(value).filter(|value| !value.is_null());
         let (id, key) = (self.events, key.to_owned());
-        let run = SetByHand { id, key, value }.apply(self.host.state(), self.now());
+        let (run, _) = SetByHand { id, key, value }.apply(self.host.state(), self.now());
         self.tell(run.emitted);
     }
 

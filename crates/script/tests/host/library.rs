@@ -126,14 +126,17 @@ fn an_unknown_lamp_or_option_says_what_to_do() {
             "let o = #{ jsn: 1 }; http::send(\"http://x/\", o)",
             "did you mean `json`?",
         ),
-        ("http::send(\"ftp://x/\")", "only http"),
-        ("sheet::append(\"../x.csv\", [1])", "no path inside"),
+        ("let to = \"ftp://x/\"; http::send(to)", "only http"),
+        (
+            "let file = \"../x.csv\"; sheet::append(file, [1])",
+            "no path inside",
+        ),
         (
             "http::post(\"http://x/\", #{ json: #{ \"$secret\": \"light.hall.key\" } })",
             "`$secret`",
         ),
         ("let t = \"a.*\"; emit(t, 1)", "is a pattern"),
-        ("sleep(5)", "later"),
+        ("call(Fn(\"sleep\"), 5)", "later"),
         ("let e = event; e.tipe", "did you mean `type`?"),
     ] {
         let run = run(&format!("on(\"**\", |event| {{ {call}; }});"));

@@ -55,7 +55,7 @@ fn a_script_without_handlers_warns() {
 
 #[test]
 fn a_wrong_call_of_a_module_names_its_line() {
-    let run = run("on(\"**\", |event| {\n\n  http::send(\"nowhere\");\n});");
+    let run = run("on(\"**\", |event| {\n  let to = \"nowhere\";\n  http::send(to);\n});");
     let Outcome::Error { place, .. } = &run.outcome else {
         panic!("{:?}", run.outcome)
     };

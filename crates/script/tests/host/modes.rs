@@ -266,3 +266,99 @@ fn mistakes_in_options_are_all_told() {
         "{helps:?}"
     );
 }
+
+#[test]
+fn a_queued_event_that_has_grown_too_old_or_comes_in_a_cooldown_is_skipped_in_its_turn() {
+    let source = r#"
+        on("old", #{ mode: "queued", expires: "1m" }, |event| {
+            log::info(`old ${event.data.n}`);
+            if event.data.n == 1 { later("5m", || ()); }
+        });
+        on("cool", #{ mode: "queued", cooldown: "1m" }, |event| {
+            log::info(`cool ${event.data.n}`);
+            if event.data.n == 1 { later("5m", || ()); }
+        });
+    "#;
+    House::with(source, |house| {
+        house.send("old", json!({ "n": 1 }));
+        house.send("cool", json!({ "n": 1 }));
+        house.advance("2m");
+        for n in 2..=3 {
+            house.send("cool", json!({ "n": n }));
+        }
+        house.send("old", json!({ "n": 2 }));
+        house.advance("150s");
+        house.send("old", json!({ "n": 3 }));
+        house.advance("10m");
+        assert_eq!(house.logs(), ["old 1", "cool 1", "old 3", "cool 2"]);
+        assert_eq!(house.skips(), ["expired", "cooldown"]);
+        assert!(house.lane.is_idle(), "nothing is left of it");
+    });
+}
+
+/// Each mode with each overflow, with and without keys, under a flood: every trigger leaves one
+/// record, no more are active than may be, and in the end nothing is left.
+#[test]
+fn every_trigger_leaves_one_record_and_no_mode_lets_too_many_in() {
+    let modes = [
+        ("mode: \"single\"", 1),
+        ("mode: \"restart\"", 1),
+        ("mode: \"parallel\", max: 3", 3),
+        ("mode: \"parallel\", max: 2, overflow: \"drop_old\"", 2),
+        ("mode: \"queued\"", 1),
+        ("mode: \"queued\", max: 3, overflow: \"drop_new\"", 1),
+        ("mode: \"queued\", max: 3, overflow: \"drop_old\"", 1),
+        ("mode: \"queued\", max: 3, overflow: \"coalesce\"", 1),
+    ];
+    let more = [
+        "",
+        ", key: \"data.k\"",
+        ", cooldown: \"4s\"",
+        ", expires: \"15s\"",
+    ];
+    for (mode, most) in modes {
+        for more in more {
+            let source =
+                format!("on(\"go\", #{{ {mode}{more} }}, |event| {{ later(\"10s\", || ()); }});");
+            let what = format!("{mode}{more}");
+            House::with(&source, move |house| flood(house, most, &what));
+        }
+    }
+}
+
+fn flood(house: &mut House, most: usize, what: &str) {
+    let mut random = 7_u64;
+    let mut next = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) % below
+    };
+    const SENT: usize = 60;
+    for _ in 0..SENT {
+        house.send("go", json!({ "k": next(3) }));
+        house.advance(&format!("{}s", next(8)));
+        if next(10) == 0 {
+            house.advance("30s");
+        }
+        let mut active: Vec<String> = house
+            .agenda
+            .of_script("gate.rhai")
+            .map(|wait| wait.chain.key.clone())
+            .collect();
+        active.sort_unstable();
+        let of_one = active.chunk_by(|a, b| a == b).map(<[String]>::len).max();
+        assert!(of_one.unwrap_or(0) <= most, "{what}: {active:?}");
+    }
+    house.advance("1h");
+    let triggered = house
+        .runs
+        .iter()
+        .filter(|run| !run.handler.starts_with("wait:"));
+    let mut events: Vec<u64> = triggered.map(|run| run.event).collect();
+    assert_eq!(events.len(), SENT, "{what}");
+    events.sort_unstable();
+    events.dedup();
+    assert_eq!(events.len(), SENT, "{what}: one for each");
+    assert!(house.agenda.is_empty() && house.lane.is_idle(), "{what}");
+}

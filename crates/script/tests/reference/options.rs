@@ -11,6 +11,8 @@ fn argument(function: &str, parameter: &str) -> String {
     let text = match (function, parameter) {
         (_, "options") => return "o".to_owned(),
         (_, "row") => return "[1]".to_owned(),
+        (_, "port") => return "9".to_owned(),
+        (_, "mac") => "a4:bb:6d:00:00:01",
         (_, "then" | "on_timeout") => return "|| ()".to_owned(),
         (_, "handler" | "on_event") => return "|event| ()".to_owned(),
         (_, "url") => "http://a.lan/",

@@ -10,13 +10,14 @@ use super::refusals::About;
 use crate::dedup::{self, Sameness};
 use crate::{Decoded, decode};
 use http::StatusCode;
+use porchlight_core::action::{DEAD, FAILED};
 use porchlight_core::{Event, NewEvent};
 use porchlight_journal::{Appended, Unavailable};
 use porchlight_verify::{Delivery, Refused, Reply};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How the host's own event types begin. No webhook can make one.
+/// How the host's own event types begin, but for those that tell of actions. No webhook can make one.
 const OWN_TYPES: &str = "porchlight.";
 
 impl Receiver {
@@ -146,7 +147,7 @@ impl Receiver {
 
 /// A type that only the host makes gets another name when a sender chose it.
 fn keep_own_types(event: &mut NewEvent) {
-    if event.kind.starts_with(OWN_TYPES) {
+    if event.kind.starts_with(OWN_TYPES) || [FAILED, DEAD].contains(&event.kind.as_str()) {
         event.kind.insert_str(0, "webhook.");
     }
 }

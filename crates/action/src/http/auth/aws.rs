@@ -5,8 +5,6 @@
 //! except for S3, whose keys are signed as they are sent. So a key with a space, a plus or an é means
 //! the same to us, to the wire and to the server. The region is never guessed from the address: S3
 //! next door has no such address.
-//!
-//! The body is hashed, so it has to be known: a form of several parts has no bytes before it is sent.
 
 use crate::failure::config;
 use crate::fields::Fields;

@@ -12,14 +12,15 @@ mod sessions;
 pub(super) use aws::blames_the_clock;
 pub(super) use sessions::Sessions;
 
-use super::header;
+use super::{Http, header};
 use crate::failure::config;
 use crate::fields::Fields;
+use crate::oauth::Token;
 use crate::resolve::Hidden;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use digest::{Challenge, Login};
-use porchlight_core::{ActionError, Timestamp};
+use porchlight_core::ActionError;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use url::{Position, Url};
@@ -31,6 +32,8 @@ pub(super) enum Auth {
     Header(HeaderValue),
     Digest(Login),
     Aws(Box<aws::Keys>),
+    /// The name of an `[oauth.NAME]`.
+    Oauth(String),
 }
 
 /// What is about to be sent, as far as a proof may depend on it.
@@ -38,8 +41,7 @@ pub(super) struct Sent<'a> {
     pub(super) method: &'a Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
-    /// `None` when nobody can know it yet.
-    pub(super) body: Option<&'a [u8]>,
+    pub(super) body: &'a [u8],
 }
 
 impl Auth {
@@ -48,7 +50,7 @@ impl Auth {
         let Some(auth) = fields.get("auth") else {
             return Ok(Self::None);
         };
-        let known = ["basic", "bearer", "digest", "aws"];
+        let known = ["basic", "bearer", "digest", "aws", "oauth"];
         let auth = Fields::new("auth", auth, &known)?;
         let given: Vec<&str> = known
             .into_iter()
@@ -56,7 +58,7 @@ impl Auth {
             .collect();
         let [one] = given.as_slice() else {
             return Err(config(
-                "auth: needs one of `basic`, `bearer`, `digest` and `aws`",
+                "auth: needs one of `basic`, `bearer`, `digest`, `aws` and `oauth`",
             ));
         };
         match *one {
@@ -64,6 +66,7 @@ impl Auth {
                 let token = auth.required_text("bearer")?;
                 Self::header(&format!("Bearer {token}"))
             }
+            "oauth" => Ok(Self::Oauth(auth.required_text("oauth")?.to_owned())),
             "aws" => aws::Keys::parse(auth.required("aws")?).map(|keys| Self::Aws(Box::new(keys))),
             kind => {
                 let place = format!("auth.{kind}");
@@ -91,67 +94,96 @@ impl Auth {
     fn header(value: &str) -> Result<Self, ActionError> {
         header(AUTHORIZATION.as_str(), value).map(|(_, value)| Self::Header(value))
     }
+}
+
+/// The proof of one request to one origin, and what was learned while it was made.
+pub(super) struct Proof<'a> {
+    auth: &'a Auth,
+    http: &'a Http,
+    /// The token that was sent.
+    token: Option<Token>,
+    /// Whether the request was sent for the second time.
+    again: bool,
+}
+
+impl<'a> Proof<'a> {
+    pub(super) fn new(auth: &'a Auth, http: &'a Http) -> Self {
+        Self {
+            auth,
+            http,
+            token: None,
+            again: false,
+        }
+    }
 
     /// Puts the proof into a request that is about to be sent.
-    pub(super) fn prove(
-        &self,
+    pub(super) async fn put_into(
+        &mut self,
         sent: &mut Sent<'_>,
-        sessions: &Sessions,
-        now: Timestamp,
         hidden: &mut Hidden,
     ) -> Result<(), ActionError> {
-        match self {
-            Self::None => {}
-            Self::Header(value) => {
+        match self.auth {
+            Auth::None => {}
+            Auth::Header(value) => {
                 sent.headers.insert(AUTHORIZATION, value.clone());
             }
-            Self::Digest(login) => {
-                if let Some(turn) = sessions.next(&sessions::id(&sent.url, login)) {
+            Auth::Digest(login) => {
+                let turn = self.http.sessions.next(&sessions::id(&sent.url, login));
+                if let Some(turn) = turn {
                     let uri = &sent.url[Position::BeforePath..Position::AfterQuery];
                     let (line, proof) = turn.answer(login, sent.method.as_str(), uri);
                     hidden.add("Authorization", &proof);
                     put(&mut sent.headers, &line)?;
                 }
             }
-            Self::Aws(keys) => {
-                let body = sent.body.ok_or_else(|| {
-                    config("auth.aws: a body of several parts cannot be signed; send it as `body`")
-                })?;
-                let signed = keys.sign(sent.method, &sent.url, &sent.headers, body, now)?;
+            Auth::Aws(keys) => {
+                let now = (self.http.clock)();
+                let signed = keys.sign(sent.method, &sent.url, &sent.headers, sent.body, now)?;
                 let proof = signed.authorization.rsplit('=').next().unwrap_or_default();
                 hidden.add("Authorization", proof);
                 (sent.url, sent.headers) = (signed.url, signed.headers);
                 put(&mut sent.headers, signed.authorization.as_bytes())?;
+            }
+            Auth::Oauth(name) => {
+                let token = match &self.token {
+                    None => self.http.oauth.token(name).await?,
+                    Some(refused) => self.http.oauth.token_instead_of(name, refused).await?,
+                };
+                hidden.add(&format!("oauth.{name}"), token.expose());
+                put(
+                    &mut sent.headers,
+                    format!("Bearer {}", token.expose()).as_bytes(),
+                )?;
+                self.token = Some(token);
             }
         }
         Ok(())
     }
 
     /// Whether the same request should be sent once more, because this refusal said what was
-    /// missing. `first` is whether it was sent for the first time.
-    pub(super) fn learn(
-        &self,
-        response: &Response,
-        url: &Url,
-        sessions: &Sessions,
-        first: bool,
-    ) -> Result<bool, ActionError> {
-        let Self::Digest(login) = self else {
-            return Ok(false);
-        };
-        let id = sessions::id(url, login);
+    /// missing.
+    pub(super) fn learn(&mut self, response: &Response, url: &Url) -> Result<bool, ActionError> {
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(false);
         }
-        if !first {
-            // Wrong, not stale: what was learned is worth nothing.
-            sessions.forget(&id);
-            return Ok(false);
+        let again = std::mem::replace(&mut self.again, true);
+        match self.auth {
+            Auth::Digest(login) => {
+                let id = sessions::id(url, login);
+                if again {
+                    // Wrong, not stale: what was learned is worth nothing.
+                    self.http.sessions.forget(&id);
+                    return Ok(false);
+                }
+                match Challenge::strongest(response.headers())? {
+                    Some(challenge) => self.http.sessions.learn(id, challenge),
+                    None => Ok(false),
+                }
+            }
+            // It may have ended before its time.
+            Auth::Oauth(_) => Ok(!again),
+            Auth::None | Auth::Header(_) | Auth::Aws(_) => Ok(false),
         }
-        let Some(challenge) = Challenge::strongest(response.headers())? else {
-            return Ok(false);
-        };
-        sessions.learn(id, challenge)
     }
 }
 

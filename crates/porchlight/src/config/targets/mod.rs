@@ -5,9 +5,13 @@
 //! map in which secrets are references (`{"$secret": "light.porch.key"}`), so no script and no
 //! record ever holds one.
 
+mod cloud;
+mod homeassistant;
 mod light;
 mod message;
+mod sms;
 mod soap;
+mod ticket;
 mod vms;
 
 use super::reader::Section;
@@ -84,13 +88,20 @@ const fn secret(name: &'static str, example: &'static str) -> Key {
 
 /// Every kind of target with its drivers.
 pub const KINDS: &[&Kind] = &[
+    &cloud::AWS,
+    &cloud::GSHEET,
+    &cloud::IFTTT,
+    &homeassistant::HOMEASSISTANT,
     &light::LIGHT,
     &message::MESSAGE,
+    &sms::SMS,
     &soap::SOAP,
+    &ticket::TICKET,
     &vms::NX,
     &vms::OPENEYE,
     &vms::SALIENT,
     &vms::SYNOLOGY,
+    &vms::XPROTECT,
 ];
 
 /// What scripts see of all targets, and the secrets that the references stand for.

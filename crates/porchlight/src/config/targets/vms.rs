@@ -1,5 +1,5 @@
 //! Video systems that are told of events: `[nx.NAME]`, `[openeye.NAME]`, `[salient.NAME]`,
-//! `[synology.NAME]`.
+//! `[synology.NAME]`, `[xprotect.NAME]`.
 
 use super::{Driver, Kind, optional, secret, text};
 
@@ -49,5 +49,18 @@ pub(super) const SYNOLOGY: Kind = Kind {
     drivers: &[Driver {
         name: "synology",
         keys: &[secret("url", "{ env = \"SYNOLOGY_URL\" }")],
+    }],
+};
+
+pub(super) const XPROTECT: Kind = Kind {
+    name: "xprotect",
+    choice: None,
+    drivers: &[Driver {
+        name: "xprotect",
+        keys: &[
+            text("url", "\"https://vms.lan\""),
+            text("user", "\"porchlight\""),
+            secret("password", "{ env = \"XPROTECT_PASSWORD\" }"),
+        ],
     }],
 };

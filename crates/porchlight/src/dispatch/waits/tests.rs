@@ -143,15 +143,28 @@ impl Turned {
         self.dispatcher.dispatch(&event, Lookup::Live);
     }
 
+    /// Runs are decided, and not stored yet.
+    async fn decide(&mut self) {
+        self.dispatcher.start_due_waits();
+        self.dispatcher.feed_workers();
+        while self.dispatcher.lanes.any_busy() {
+            let waited = tokio::time::timeout(Duration::from_secs(60), self.inputs.recv());
+            let input = waited.await.expect("a worker answers").expect("it lives");
+            self.dispatcher.handle(input);
+        }
+    }
+
     /// The loop turns once; gives the runs that it caused, stored.
     async fn turn(&mut self) -> Vec<Run> {
         self.dispatcher.start_due_waits();
         self.dispatcher.feed_workers();
         let mut runs = Vec::new();
         while self.dispatcher.lanes.any_busy() || self.dispatcher.uncommitted > 0 {
-            let waited = tokio::time::timeout(Duration::from_secs(60), self.inputs.recv());
-            let input = waited.await.expect("a worker answers").expect("it lives");
-            self.dispatcher.handle(input);
+            if self.dispatcher.lanes.any_busy() {
+                let waited = tokio::time::timeout(Duration::from_secs(60), self.inputs.recv());
+                let input = waited.await.expect("a worker answers").expect("it lives");
+                self.dispatcher.handle(input);
+            }
             while let Ok(commit) = self.commits.try_recv() {
                 let (run, beside) = (commit.run.clone(), commit.beside);
                 runs.push(commit.run);
@@ -250,4 +263,23 @@ async fn an_event_after_the_clock_was_set_back_ends_a_wait_of_before_also_over_a
     assert!(waits[0].due > now);
     house.post("door");
     assert_eq!(house.done().await, ["opened"]);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_before_the_run_is_stored_ends_its_wait_all_the_same() {
+    let mut house = Turned::new(
+        r#"on("bell", |event| wait_for("door", #{ within: "5m" }, |door| log::info(`opened ${door.id}`), || log::info("nobody")));"#,
+    );
+    house.post("door");
+    house.hands.pass(Duration::from_secs(1));
+    house.post("bell");
+    house.decide().await;
+    house.hands.pass(Duration::from_secs(1));
+    house.post("window");
+    house.post("door");
+    house.post("door");
+    assert_eq!(house.done().await, ["", "opened 4"], "the first, once");
+    house.post("door");
+    house.hands.pass(HOUR);
+    assert!(house.done().await.is_empty());
 }

@@ -83,6 +83,15 @@ pub(in crate::api) fn word<T: Copy + Default>(
     })
 }
 
+/// The words that an option of waits knows; none for options that are no words.
+pub(crate) fn wait_words(option: &str) -> Option<Vec<&'static str>> {
+    match option {
+        "on_gap" => Some(ON_GAP.iter().map(|(word, _)| *word).collect()),
+        "on_reload" => Some(ON_RELOAD.iter().map(|(word, _)| *word).collect()),
+        _ => None,
+    }
+}
+
 pub(in crate::api) const ON_GAP: &[(&str, OnGap)] = &[
     ("fire", OnGap::Fire),
     ("resume", OnGap::Resume),

@@ -85,6 +85,11 @@ impl Pair {
         files.read()?.parse()
     }
 
+    /// What rustls makes of it, for those who show it as a client.
+    pub fn certified(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.certified)
+    }
+
     /// What to warn of at this time: it has expired or soon will.
     pub fn warning(&self, now: Timestamp) -> Option<String> {
         expiry::warning(self.expires, now)
