@@ -2,6 +2,7 @@
 
 use super::fake::Fake;
 use super::house::{House, gate_config};
+use super::servers::mosquitto;
 use serde_json::Value;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -20,14 +21,13 @@ fn home(config: &str) -> House {
 
 /// What doctor says, as exit code, text and JSON.
 fn doctor(house: &House) -> (Option<i32>, String, Vec<Value>) {
-    let output = house.porchlight(&["doctor"]);
+    let output = house.porchlight(&["doctor", "--json"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines = house.json_lines(&["doctor", "--json"]);
-    assert!(
-        !text.contains("pl4nted") && !format!("{lines:?}").contains("pl4nted"),
-        "{text}"
-    );
-    (output.status.code(), text, lines)
+    assert!(!text.contains("pl4nted"), "{text}");
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"));
+    (output.status.code(), text.clone(), lines.collect())
 }
 
 /// The finding whose message has these words.
@@ -65,7 +65,13 @@ fn a_house_in_order_has_nothing_bad_and_is_only_asked_what_changes_nothing() {
     ));
     let (code, text, lines) = doctor(&house);
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains(" 0 bad, "), "{text}");
+    let shown = house.porchlight(&["doctor"]).stdout;
+    let shown = String::from_utf8_lossy(&shown).into_owned();
+    assert!(shown.contains("ok    clock    it is "), "{shown}");
+    assert!(
+        shown.contains(" looked at: 0 bad, 0 to be watched"),
+        "{shown}"
+    );
     for (words, level) in [
         ("porchlight.toml has no mistake", "ok"),
         ("nothing was written later", "ok"),
@@ -111,6 +117,7 @@ fn each_thing_that_is_wrong_is_told_with_what_to_do() {
              [light.plain]\ndriver = \"wled\"\nurl = \"{tls}\"\n\
              [light.lost]\ndriver = \"wled\"\nurl = \"http://nobody.invalid\"\n\
              [message.none]\nservice = \"slack\"\nurl = \"pl4nted\"\n\
+             [mqtt.house]\nurl = \"mqtt://{closed}\"\n\
              [command.lost]\nargv = [\"no-such-program\"]\n",
             taken.0,
             refuses.url()
@@ -122,9 +129,8 @@ fn each_thing_that_is_wrong_is_told_with_what_to_do() {
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("a mode");
     let scripts = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(house.path().join("scripts"), scripts).expect("a mode");
-    let (code, text, _) = doctor(&house);
+    let (code, text, lines) = doctor(&house);
     assert_eq!(code, Some(1), "{text}");
-    let lines = house.json_lines(&["doctor", "--json"]);
     is(
         &lines,
         "porchlight.toml:3:1: unknown key `lisen`",
@@ -133,6 +139,7 @@ fn each_thing_that_is_wrong_is_told_with_what_to_do() {
     );
     is(&lines, "is taken by another program", "bad", "ss -ltnp");
     is(&lines, "[light.gone]", "bad", "switched on");
+    is(&lines, "[mqtt.house]", "bad", "is the broker running");
     is(&lines, "[light.refuses]", "bad", "make a new one");
     is(
         &lines,
@@ -234,4 +241,32 @@ fn a_damaged_journal_is_found() {
         .iter()
         .find(|line| line["area"] == "journal" && line["level"] == "bad");
     assert!(found.is_some(), "{text}");
+}
+
+#[test]
+fn a_broker_is_asked_whether_it_lets_us_in_and_nobody_there_notices() {
+    let Some(broker) = mosquitto::Broker::start() else {
+        return;
+    };
+    let (port, user, password) = (mosquitto::PORT, mosquitto::USER, mosquitto::PASSWORD);
+    let listening = broker.listen("#");
+    let table = |name: &str, password: &str| {
+        format!(
+            "[mqtt.{name}]\nurl = \"mqtt://127.0.0.1:{port}\"\nuser = \"{user}\"\npassword = \"{password}\"\n"
+        )
+    };
+    let house = home(&(table("house", password) + &table("wrong", "pl4nted")));
+    let (code, text, lines) = doctor(&house);
+    assert_eq!(code, Some(1), "{text}");
+    is(&lines, "[mqtt.house] 127.0.0.1:14883 lets us in", "ok", "");
+    is(
+        &lines,
+        "[mqtt.wrong] 127.0.0.1:14883",
+        "bad",
+        "is `password` right?",
+    );
+    broker.publish("after", "doctor");
+    listening.wait_for("after doctor");
+    let heard = listening.heard();
+    assert_eq!(heard, ["after doctor"]);
 }

@@ -19,6 +19,7 @@ mod fake;
 mod flood;
 mod forward;
 mod goldens;
+mod homeassistant;
 mod hostile;
 mod house;
 mod http;

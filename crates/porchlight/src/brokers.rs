@@ -7,10 +7,21 @@ use porchlight_script::Trigger;
 use porchlight_source::mqtt::Wanted;
 use std::sync::Arc;
 
-/// The brokers; `home` is the number of the home.
-pub fn configured(config: &Config, home: u64) -> Vec<Arc<Broker>> {
-    let brokers = config.brokers.iter();
-    brokers.map(|broker| broker.broker(home)).collect()
+/// The brokers, and the configuration in which scripts see what our topics there begin with; `home`
+/// is the number of the home.
+pub fn configured(mut config: Config, home: u64) -> (Arc<Config>, Vec<Arc<Broker>>) {
+    let brokers: Vec<_> = config.brokers.iter().map(|one| one.broker(home)).collect();
+    if let Some(seen) = config.targets.seen.get_mut("mqtt") {
+        for broker in &brokers {
+            seen[&broker.name]["base"] = base(broker).into();
+        }
+    }
+    (Arc::new(config), brokers)
+}
+
+/// What our own topics at a broker begin with.
+pub fn base(broker: &Broker) -> String {
+    format!("porchlight/{}", broker.client_id)
 }
 
 /// The brokers for an action by hand: under a name of our own, since a second connection under the
@@ -25,7 +36,8 @@ pub fn by_hand(config: &Config) -> Vec<Arc<Broker>> {
             ..(*broker).clone()
         })
     };
-    configured(config, 0).into_iter().map(hand).collect()
+    let brokers = config.brokers.iter();
+    brokers.map(|one| hand(one.broker(0))).collect()
 }
 
 /// What the live scripts listen to.

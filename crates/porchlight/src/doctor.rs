@@ -5,6 +5,7 @@
 //! it; it asks targets only what changes nothing there, and most of them only whether somebody
 //! listens. Every look has a deadline, so it ends within some seconds whatever is broken.
 
+mod brokers;
 mod clock;
 mod folders;
 mod journal;

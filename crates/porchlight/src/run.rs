@@ -7,6 +7,7 @@
 
 use crate::cli::RunArgs;
 use crate::config::Config;
+use crate::discovery::{self, Discovery};
 use crate::dispatch::backlog::{Loader, Missed};
 use crate::dispatch::committer::{self, Exits};
 use crate::dispatch::workers::{Tools, Workers};
@@ -21,7 +22,7 @@ use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
 use crate::telling::Telling;
 use crate::versions::Versions;
-use crate::{Clock, Ending, brokers, output};
+use crate::{Clock, Ending, brokers, greet, output};
 use porchlight_action::{Limiters, Performer};
 use porchlight_core::action::{DEAD, FAILED};
 use porchlight_core::{Diagnostic, Event, Severity};
@@ -94,15 +95,14 @@ async fn serve_house(
     let journal = open_journal(home, &config, &clock)?;
     let reader = journal.reader().map_err(|error| error.to_string())?;
     let doors = Doors::open(&config.server, listen, passed).await?;
-    let config = Arc::new(config);
+    let number = reader.home().map_err(|error| error.to_string())?;
+    let (config, brokers) = brokers::configured(config, number);
 
     let (stored_sender, stored) = mpsc::channel(STORED_QUEUE);
     let (inputs, inputs_receiver) = mpsc::unbounded_channel();
     let (commits, commits_receiver) = mpsc::unbounded_channel();
     let missed = Arc::new(Missed::default());
 
-    let number = reader.home().map_err(|error| error.to_string())?;
-    let brokers = brokers::configured(&config, number);
     let blobs = performing::blobs_of(&journal);
     let performer = Arc::new(performing::performer(
         home, &config, blobs, &brokers, &clock,
@@ -121,6 +121,13 @@ async fn serve_house(
         Remembered::new(journal.clone()),
     );
     let host = host(home, &config, state.clone(), asking, &clock);
+    let parts = discovery::Parts {
+        state: state.clone(),
+        performer: Arc::clone(&performer),
+        sources: Arc::default(),
+        folder: home.data(),
+    };
+    let discovery = Arc::new(Discovery::start(&brokers, &config, &parts));
 
     let tools = Tools {
         host: Arc::new(RwLock::new(host.clone())),
@@ -151,11 +158,15 @@ async fn serve_house(
         journal: journal.clone(),
         outgoing: Arc::clone(&outgoing),
         inputs: inputs.clone(),
+        changed: discovery.changed.clone(),
     };
     let committer = tokio::spawn(committer::run(commits_receiver, exits));
     let dispatcher = tokio::spawn(dispatcher.run(stored, inputs_receiver));
 
-    let stored: OnStored = Arc::new(move |event| missed.offer(&stored_sender, event));
+    let stored: OnStored = Arc::new(move |event| {
+        parts.sources.hear(&event);
+        missed.offer(&stored_sender, event);
+    });
     let receiver = Receiver::new(journal.clone(), Arc::clone(&clock), Arc::clone(&stored));
     let shared = Shared {
         journal: journal.clone(),
@@ -177,7 +188,7 @@ async fn serve_house(
         ..ServeLimits::default()
     };
     let limits = config.server.guards.apply(limits);
-    greet(home, &config, &doors, first_run);
+    greet::greet(home, &config, &doors, first_run);
     let server = tokio::spawn(serve(
         doors.listeners,
         Arc::clone(&receiver),
@@ -188,6 +199,7 @@ async fn serve_house(
     let messages = Arc::clone(&listeners);
     let live = move |set: &ScriptSet| {
         messages.listen(&brokers::wanted(set));
+        discovery.show(set);
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
         telling.listen(set.hears_of_actions(FAILED), set.hears_of_actions(DEAD));
@@ -329,37 +341,6 @@ fn watch_scripts(
         .map_err(|error| format!("the system gives no threads: {error}"))?;
     Watcher::start(&home.scripts(), &[], move |batch| _ = batches.send(batch))
         .map_err(|error| error.to_string())
-}
-
-fn greet(home: &Home, config: &Config, doors: &Doors, first_run: bool) {
-    let dir = home.dir.canonicalize().unwrap_or_else(|_| home.dir.clone());
-    if first_run {
-        output::note(&format!(
-            "made a home in {} with fresh secrets in {}",
-            dir.display(),
-            crate::config::FILE
-        ));
-    }
-    for name in &doors.names {
-        output::note(&format!(
-            "porchlight {} listens on {name}",
-            env!("CARGO_PKG_VERSION")
-        ));
-    }
-    let first = doors.names.first().map(String::as_str).unwrap_or_default();
-    let base = config.server.url.as_deref().unwrap_or(first);
-    for webhook in &config.webhooks {
-        output::note(&format!(
-            "  webhook  {base}/webhook/{}  ({})",
-            webhook.name, webhook.preset.title
-        ));
-    }
-    output::note(&format!("  home     {}", dir.display()));
-    output::note("  scripts  scripts/*.rhai, live on save");
-    output::note("  data     data/porchlight.db (journal), data/files (what scripts write)");
-    if first_run && let Some(webhook) = config.webhooks.first() {
-        output::note(&format!("try: porchlight send {}", webhook.preset.name));
-    }
 }
 
 async fn stop_signal() {

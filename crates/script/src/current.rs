@@ -4,6 +4,7 @@
 //! cannot be reached by the module resolver; a thread runs one script at a time, so a thread-local
 //! is exact. A guard clears it, also when a panic passes through.
 
+use crate::entity::Entity;
 use crate::host::HostConfig;
 use crate::lane::OpenWaits;
 use crate::permissions::Rights;
@@ -46,6 +47,8 @@ pub(crate) struct Loading {
     pub(crate) settings: Vec<Setting>,
     /// What `state::get` gives while nothing is kept.
     pub(crate) defaults: BTreeMap<String, Value>,
+    /// What it shows and offers to Home Assistant.
+    pub(crate) entities: Vec<Entity>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 

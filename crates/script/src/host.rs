@@ -257,7 +257,11 @@ impl Host {
             retry: wait::retry(script, handler, cause, &run, &begin.chain),
             chain: begin.chain,
             open: begin.open,
-            writes: begin.writes,
+            writes: begin
+                .writes
+                .into_iter()
+                .chain(cause.writes(handler))
+                .collect(),
         };
         self.perform(script, run, call)
     }

@@ -20,6 +20,7 @@ mod compile;
 mod convert;
 mod current;
 mod deadline;
+mod entity;
 mod event;
 mod explain;
 mod filter;
@@ -48,6 +49,7 @@ pub mod world;
 
 pub use agenda::Agenda;
 pub use api::ttl;
+pub use entity::{Entity, EntityKind};
 pub use host::silence::Silent;
 pub use host::tick::{Start, StartReason};
 pub use host::{Ask, Host, HostConfig};

@@ -122,6 +122,7 @@ fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
         handlers: Vec::new(),
         settings: Vec::new(),
         defaults: BTreeMap::new(),
+        entities: Vec::new(),
         diagnostics: Vec::new(),
     }
 }
@@ -280,6 +281,7 @@ fn finish(
         rights: loading.rights,
         settings: loading.settings,
         defaults: loading.defaults,
+        entities: loading.entities,
         emits,
         files: loading.files,
     }))

@@ -19,6 +19,19 @@ pub struct MqttTopics {
     pub filter: TopicFilter,
     /// Whether messages count that the broker had kept.
     pub retained: bool,
+    /// What a message means to the handler.
+    pub means: Means,
+}
+
+/// What a message means to a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Means {
+    /// What it says.
+    Message,
+    /// That a button was pressed.
+    Press,
+    /// That a switch was switched, which shows this key of the state.
+    Switch(String),
 }
 
 impl MqttTopics {
@@ -29,9 +42,19 @@ impl MqttTopics {
             && event.source == self.broker
             && PROOFS.contains(&event.verified.scheme.as_str())
             && (self.retained || event.facts["retained"] != Value::Bool(true))
+            && (!matches!(self.means, Means::Switch(_)) || switched(event).is_some())
             && event
                 .subject
                 .as_deref()
                 .is_some_and(|topic| self.filter.matches(topic))
+    }
+}
+
+/// What a command of Home Assistant switches to: its words for it are `ON` and `OFF`.
+pub(crate) fn switched(event: &Event) -> Option<bool> {
+    match &event.data[..] {
+        b"\"ON\"" | b"true" => Some(true),
+        b"\"OFF\"" | b"false" => Some(false),
+        _ => None,
     }
 }

@@ -3,7 +3,8 @@
 //! It never changes once loaded; a reload makes another one. It holds the scripts' functions and
 //! the state of the engine at the end of its top level, so handlers see imports and constants.
 
-use crate::mqtt::MqttTopics;
+use crate::entity::Entity;
+use crate::mqtt::{Means, MqttTopics};
 use crate::options::HandlerOptions;
 use crate::permissions::Rights;
 use crate::schedule::{GapPolicy, Schedule};
@@ -43,6 +44,8 @@ pub struct Inner {
     pub settings: Vec<Setting>,
     /// What its `state::get` gives while nothing is kept, by key.
     pub defaults: BTreeMap<String, Value>,
+    /// What it shows and offers to Home Assistant.
+    pub entities: Vec<Entity>,
     /// A pattern for the types of each of its `emit` calls; `**` where they are not written out.
     pub emits: Vec<String>,
     /// What it may reach, when it is held to a list.
@@ -131,6 +134,17 @@ pub struct Handler {
 }
 
 impl Handler {
+    /// The key of the state that it sets before it runs: that of a switch.
+    pub(crate) fn switches(&self) -> Option<&str> {
+        match &self.trigger {
+            Trigger::Mqtt(topics) => match &topics.means {
+                Means::Switch(key) => Some(key),
+                Means::Message | Means::Press => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether it has anything to do with an event whose type it wants. Handlers of `on_state` don't
     /// with most, and are not asked then.
     pub fn wants(&self, event: &Event) -> bool {

@@ -71,6 +71,30 @@ const FILES: &[(&str, &str, &str)] = &[
 /// scope by themselves, and are replaced in the same way.
 const PARTS: &[(&str, &str)] = &[
     (
+        "lib/light/any.rhai",
+        include_str!("../stdlib/light/any.rhai"),
+    ),
+    (
+        "lib/light/flashing.rhai",
+        include_str!("../stdlib/light/flashing.rhai"),
+    ),
+    (
+        "lib/light/homeassistant.rhai",
+        include_str!("../stdlib/light/homeassistant.rhai"),
+    ),
+    (
+        "lib/light/hue.rhai",
+        include_str!("../stdlib/light/hue.rhai"),
+    ),
+    (
+        "lib/light/hue_v1.rhai",
+        include_str!("../stdlib/light/hue_v1.rhai"),
+    ),
+    (
+        "lib/light/wled.rhai",
+        include_str!("../stdlib/light/wled.rhai"),
+    ),
+    (
         "lib/message/discord.rhai",
         include_str!("../stdlib/message/discord.rhai"),
     ),

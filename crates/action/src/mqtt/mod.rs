@@ -11,6 +11,7 @@
 //! property `idempotency-key`, the same for each try.
 
 mod asking;
+mod flight;
 mod publisher;
 mod task;
 

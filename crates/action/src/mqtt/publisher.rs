@@ -7,12 +7,12 @@
 //! A connection begins afresh each time (no session): what was in flight when it broke is told to
 //! who waits for it, and the outbox sends it again.
 
-use super::asking::{Asked, Asking};
+use super::asking::Asked;
+use super::flight::{Flight, begin, lost, take};
 use super::plain;
 use porchlight_core::TopicFilter;
-use porchlight_mqtt::packet::{self, Incoming, LastWill, Message, Qos};
+use porchlight_mqtt::packet::{self, LastWill, Message};
 use porchlight_mqtt::{Attention, Broker, Connection, Opener, Purpose, Trouble};
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -38,15 +38,15 @@ pub(super) enum Failed {
 }
 
 /// Whether anybody was there to get it, as far as the broker says.
-type Heard = Result<bool, Failed>;
+pub(super) type Heard = Result<bool, Failed>;
 
-enum Command {
+pub(super) enum Command {
     Publish(Message, oneshot::Sender<Heard>),
     Ask(Message, TopicFilter, oneshot::Sender<Asked>),
 }
 
 impl Command {
-    fn is_given_up(&self) -> bool {
+    pub(super) fn is_given_up(&self) -> bool {
         match self {
             Self::Publish(_, reply) => reply.is_closed(),
             Self::Ask(_, _, reply) => reply.is_closed(),
@@ -183,26 +183,6 @@ struct Task {
     trouble: Arc<Mutex<Option<Trouble>>>,
 }
 
-/// What is under way on one connection.
-#[derive(Default)]
-struct Flight {
-    last: u16,
-    sent: HashMap<u16, oneshot::Sender<Heard>>,
-    asking: Asking,
-}
-
-impl Flight {
-    /// A number that is not in use.
-    fn number(&mut self) -> u16 {
-        loop {
-            self.last = self.last.checked_add(1).unwrap_or(1);
-            if !self.sent.contains_key(&self.last) {
-                return self.last;
-            }
-        }
-    }
-}
-
 impl Task {
     async fn work(mut self) {
         let broker = self.opener.broker().name.clone();
@@ -309,108 +289,4 @@ async fn at(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
     if stage.wait_for(|stage| *stage == wanted).await.is_err() {
         // Nobody holds the handle any more: the house is gone.
     }
-}
-
-/// Tells everybody whose message was on its way.
-fn lost(flight: Flight, trouble: Trouble) -> Trouble {
-    for (_, reply) in flight.sent {
-        let _ = reply.send(Err(Failed::Unsure));
-    }
-    flight.asking.end(&trouble);
-    trouble
-}
-
-fn begin(connection: &mut Connection, flight: &mut Flight, command: Command) {
-    if command.is_given_up() {
-        return;
-    }
-    let (mut message, command) = match command {
-        Command::Publish(message, reply) => (message, Ok(reply)),
-        Command::Ask(message, filter, reply) => (message, Err((filter, reply))),
-    };
-    if let Err(failed) = fits(connection, &mut message) {
-        match command {
-            Ok(reply) => _ = reply.send(Err(failed)),
-            Err((_, reply)) => _ = reply.send(Err(failed)),
-        }
-        return;
-    }
-    let number = flight.number();
-    match command {
-        Ok(reply) if message.qos == Qos::AtMostOnce => {
-            connection.send(|out, version| packet::publish(out, version, &message, 0));
-            let _ = reply.send(Ok(true));
-        }
-        Ok(reply) => {
-            connection.send(|out, version| packet::publish(out, version, &message, number));
-            flight.sent.insert(number, reply);
-        }
-        Err((filter, reply)) => flight
-            .asking
-            .begin(connection, number, message, filter, reply),
-    }
-}
-
-/// Fits a message to what this broker can do.
-fn fits(connection: &Connection, message: &mut Message) -> Result<(), Failed> {
-    let can = &connection.welcome().properties;
-    if can.maximum_qos == Some(0) {
-        message.qos = Qos::AtMostOnce;
-    }
-    if message.retain && can.retain_available == Some(false) {
-        let message = "this broker keeps no retained messages";
-        return Err(Failed::Impossible(message.to_owned()));
-    }
-    // What stands around topic and payload: the lengths, the number, and the properties.
-    let beside = message.properties.user.iter();
-    let beside: usize = beside
-        .map(|(name, value)| name.len() + value.len() + 5)
-        .sum();
-    let size = message.payload.len() + message.topic.len() + beside + 64;
-    match can
-        .maximum_packet
-        .and_then(|most| usize::try_from(most).ok())
-    {
-        Some(most) if size > most => Err(Failed::Impossible(format!(
-            "the message has {size} bytes, and this broker takes {most}"
-        ))),
-        _ => Ok(()),
-    }
-}
-
-fn take(
-    connection: &mut Connection,
-    flight: &mut Flight,
-    incoming: Incoming,
-) -> Result<(), Trouble> {
-    match incoming {
-        Incoming::Puback(number, code, reason) => {
-            if let Some(reply) = flight.sent.remove(&number) {
-                let heard = match code {
-                    0x80.. => Err(Failed::Refused {
-                        code,
-                        message: Trouble::Refused { code, reason }.to_string(),
-                    }),
-                    // 0x10: nobody subscribes to it.
-                    other => Ok(other != 0x10),
-                };
-                let _ = reply.send(heard);
-            }
-        }
-        Incoming::Publish(message, number, _) => {
-            if let Some(number) = number {
-                connection.send(|out, _| packet::puback(out, number));
-            }
-            flight.asking.answer(connection, message);
-        }
-        Incoming::TooLarge { number, .. } => {
-            if let Some(number) = number {
-                connection.send(|out, _| packet::puback(out, number));
-            }
-        }
-        Incoming::Suback(number, codes) => flight.asking.subscribed(connection, number, &codes),
-        Incoming::Disconnect(code, reason) => return Err(Trouble::Refused { code, reason }),
-        Incoming::Unsuback(_) | Incoming::Pong | Incoming::Connack(..) => {}
-    }
-    Ok(())
 }

@@ -13,7 +13,7 @@ use porchlight_journal::{Beside, Committed, Journal, Reason, Turns, Unavailable}
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Commits under way at once. They share the journal's transactions; more would only wait there.
 const MAX_UNDER_WAY: usize = 1024;
@@ -83,6 +83,8 @@ pub struct Exits {
     pub outgoing: Arc<Outgoing>,
     /// The dispatcher.
     pub inputs: mpsc::UnboundedSender<Input>,
+    /// Counts the runs that may have changed values of the state.
+    pub changed: watch::Sender<u64>,
 }
 
 /// Runs until the dispatcher is gone and all is stored.
@@ -191,6 +193,9 @@ fn let_out(commit: &Commit, committed: Committed, exits: &Exits) {
             not_before: Timestamp(0),
         };
         exits.outgoing.submit(open);
+    }
+    if !commit.run.state.is_empty() {
+        exits.changed.send_modify(|count| *count += 1);
     }
     let event = commit.of_event.then_some(commit.run.event);
     _ = exits.inputs.send(Input::Committed(Box::new(CommittedRun {

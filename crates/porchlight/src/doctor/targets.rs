@@ -73,13 +73,7 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     let nothing = Arc::new(|_: &str| Ok(None));
     let (Ok(runtime), Ok(performer)) = (
         runtime,
-        performing::performer(
-            home,
-            config,
-            nothing,
-            &crate::brokers::by_hand(config),
-            &clock,
-        ),
+        performing::performer(home, config, nothing, &[], &clock),
     ) else {
         return vec![Finding::bad(
             AREA,
@@ -89,7 +83,13 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     };
     let mut targets = Vec::new();
     let mut found = Vec::new();
-    for (kind, named) in &config.targets.seen {
+    // Brokers speak another language.
+    let kinds = config
+        .targets
+        .seen
+        .iter()
+        .filter(|(kind, _)| *kind != "mqtt");
+    for (kind, named) in kinds {
         for (name, seen) in named.as_object().into_iter().flatten() {
             let Some(seen) = seen.as_object() else {
                 continue;
@@ -116,6 +116,7 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     }
     let all = targets.iter().map(|target| one(target, &performer));
     found.extend(runtime.block_on(join_all(all)));
+    found.extend(runtime.block_on(super::brokers::look(config)));
     runtime.shutdown_background();
     found
 }

@@ -4,6 +4,7 @@ mod budget;
 mod called;
 mod command;
 mod emit;
+mod entity;
 mod fenced;
 pub(crate) mod function;
 mod http;
@@ -34,7 +35,7 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &[
-    "http", "sheet", "file", "command", "net", "state", "log", "time", "mqtt",
+    "http", "sheet", "file", "command", "net", "state", "log", "time", "mqtt", "entity",
 ];
 
 /// The functions whose last argument is a handler.
@@ -85,6 +86,7 @@ pub(crate) fn register(engine: &mut Engine) {
         ("state", state::module()),
         ("log", log::module()),
         ("mqtt", mqtt::module()),
+        ("entity", entity::module()),
         ("time", time::module()),
     ] {
         engine.register_static_module(name, module.into());

@@ -4,7 +4,7 @@ use super::tell::{self, HOUR, Told};
 use super::trigger::{self, Wish, at_top_level, note, warn};
 use super::{Fallible, duration, empty, function, nothing_left, take, wrong};
 use crate::convert::{self, Use};
-use crate::mqtt::{KIND, MqttTopics};
+use crate::mqtt::{KIND, Means, MqttTopics};
 use crate::script::Trigger;
 use crate::{current, explain};
 use porchlight_core::diagnostic::nearest;
@@ -182,7 +182,7 @@ fn message(topic: &str, payload: &Dynamic, options: &mut Map) -> Fallible<Value>
 }
 
 /// The broker that is meant.
-fn broker(options: &mut Map) -> Fallible<String> {
+pub(super) fn broker(options: &mut Map) -> Fallible<String> {
     let named = match take(options, "broker").map(Dynamic::into_string) {
         None => None,
         Some(Ok(name)) => Some(name),
@@ -267,6 +267,7 @@ fn on_mqtt(
             broker,
             filter,
             retained,
+            means: Means::Message,
         }),
         options,
         own_options: OWN,

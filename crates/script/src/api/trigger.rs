@@ -5,6 +5,7 @@
 
 use super::options;
 use super::{Fallible, wrong};
+use crate::mqtt::Means;
 use crate::permissions::{self, Need};
 use crate::script::{Handler, Trigger};
 use crate::{current, explain};
@@ -113,6 +114,8 @@ fn may_hear(context: &NativeCallContext, wish: &Wish<'_>) -> bool {
     let need = match (&wish.pattern, &wish.trigger) {
         // A change of the state is asked for by its key.
         (None, _) | (_, Trigger::State(_)) => return true,
+        // Its own button, which nobody else can have meant.
+        (_, Trigger::Mqtt(topics)) if topics.means != Means::Message => return true,
         (_, Trigger::Mqtt(topics)) => Need::Mqtt(topics.filter.as_str().to_owned()),
         (Some(pattern), _) => Need::Event(pattern.as_str().to_owned()),
     };

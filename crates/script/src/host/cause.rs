@@ -11,8 +11,8 @@ use crate::event::ScriptEvent;
 use crate::options::{HandlerOptions, Key};
 use crate::schedule::Tick;
 use crate::state::Changed;
-use crate::{Handler, Script, Trigger, filter};
-use porchlight_core::{Event, EventId, Run, Timestamp, Wait, WaitKind};
+use crate::{Handler, Script, Trigger, filter, mqtt};
+use porchlight_core::{Event, EventId, Run, StateOp, StateWrite, Timestamp, Wait, WaitKind};
 use rhai::Dynamic;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -63,6 +63,17 @@ impl Cause<'_> {
         }
     }
 
+    /// What is set before the handler is called: the value that a switch shows.
+    pub(super) fn writes(&self, handler: &Handler) -> Option<StateWrite> {
+        let Self::Event(event) = self else {
+            return None;
+        };
+        Some(StateWrite {
+            key: handler.switches()?.to_owned(),
+            op: StateOp::Set(mqtt::switched(event)?.into()),
+        })
+    }
+
     /// How many emitted events lie behind it.
     pub(super) fn depth(&self) -> u32 {
         match self {
@@ -75,6 +86,10 @@ impl Cause<'_> {
     /// The handler's argument.
     pub(super) fn argument(&self, host: &Host, handler: &Handler) -> Dynamic {
         match self {
+            Self::Event(event) if handler.switches().is_some() => {
+                let on = mqtt::switched(event);
+                on.map_or(Dynamic::UNIT, Dynamic::from)
+            }
             Self::Event(event) if !matches!(handler.trigger, Trigger::State(_)) => {
                 Dynamic::from(ScriptEvent(host.view(event)))
             }
@@ -90,6 +105,9 @@ impl Cause<'_> {
             Self::Event(event) if matches!(handler.trigger, Trigger::State(_)) => {
                 let changed = Changed::read(event).map(|changed| changed.argument("0s"));
                 changed.unwrap_or_default()
+            }
+            Self::Event(event) if handler.switches().is_some() => {
+                mqtt::switched(event).map_or(Value::Null, Value::Bool)
             }
             Self::Event(_) => json!({ convert::EVENT: true }),
             Self::Held(wait) => match &wait.kind {

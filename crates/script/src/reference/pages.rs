@@ -47,6 +47,12 @@ const ROWS: &[Row] = &[
         names: &[],
     },
     Row {
+        page: "entity",
+        about: "What Home Assistant finds by itself, where `[mqtt.NAME]` has `discovery`: see \
+                [Home Assistant](../homeassistant.md).",
+        names: &[],
+    },
+    Row {
         page: "file",
         about: "Text files and attachments below `data/files`. Writing is told, reading is asked.",
         names: &[],

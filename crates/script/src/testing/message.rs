@@ -7,7 +7,8 @@ use porchlight_core::{NewEvent, Proof, Timestamp, json, topic};
 use rhai::{Dynamic, Map};
 use serde_json::{Value, json};
 
-/// Makes the event. Without `broker` it comes from the first that is configured.
+/// Makes the event. Without `broker` it comes from the first that is configured. A topic that begins
+/// with `~/` is one of the home's own.
 pub(super) fn from_map(
     topic: &str,
     payload: &Dynamic,
@@ -15,7 +16,6 @@ pub(super) fn from_map(
     targets: &Value,
     (now, number): (Timestamp, u64),
 ) -> Fallible<NewEvent> {
-    topic::check_topic(topic).or_else(wrong)?;
     let payload = match convert::to_json(payload, Use::Plain).or_else(wrong)? {
         // As it would come over the wire.
         Value::String(text) => json::parse(&text).unwrap_or(Value::String(text)),
@@ -27,12 +27,18 @@ pub(super) fn from_map(
     let Some(broker) = broker.or(first) else {
         return wrong("there is no broker: add [mqtt.home] to porchlight.toml");
     };
+    let base = &targets["mqtt"][&broker]["base"];
+    let topic = match topic.strip_prefix("~/") {
+        Some(own) => format!("{}/{own}", base.as_str().unwrap_or("porchlight/home")),
+        None => topic.to_owned(),
+    };
+    topic::check_topic(&topic).or_else(wrong)?;
     let retained = take(&mut options, "retained").is_some_and(|it| it.as_bool() == Ok(true));
     nothing_left(&options, "home.mqtt", &["broker", "retained"])?;
     Ok(NewEvent {
         source: broker,
         kind: KIND.to_owned(),
-        subject: Some(topic.to_owned()),
+        subject: Some(topic),
         time: now.to_rfc3339(),
         dedup_key: format!("test:{number}"),
         data: payload.to_string().into(),

@@ -81,7 +81,7 @@ home.send("door.opened", #{ data: #{ door: "front" }, facts: #{ camera: "porch" 
         r#"
 Lets a message of a broker come in, for `on_mqtt`.
 
-* `topic` (text): its topic
+* `topic` (text): its topic; `~/gate/open/set` is that of the button `open` of `gate.rhai`
 * `payload` (any): a text, or what is JSON on the wire
 * `options` (map): `broker`, when it is not the first of the configuration, and `retained`
 

@@ -4,6 +4,7 @@ use porchlight_core::{
     ActionError, Attachment, Event, NewEvent, Outcome, Proof, Run, StateOp, StateWrite, Timestamp,
     Wait, WaitKind,
 };
+use porchlight_script::mqtt::Means;
 use porchlight_script::reference::Reference;
 use porchlight_script::schedule::{HomePlace, Position, Tick, TickKey, TickKind};
 use porchlight_script::{
@@ -113,7 +114,9 @@ fn whole(reference: &Reference, example: &str) -> String {
         .flat_map(|page| &page.entries)
         .map(|entry| format!("{}(", entry.name))
         .collect();
-    let begins = |line: &str| triggers.iter().any(|name| line.starts_with(name.as_str()));
+    let begins = |line: &str| {
+        line.starts_with("entity::") || triggers.iter().any(|name| line.starts_with(name.as_str()))
+    };
     let stands_alone = example.lines().any(begins);
     if stands_alone {
         example.to_owned()
@@ -212,6 +215,11 @@ fn perform(host: &Host, script: &Arc<Script>, name: &str) {
                 .map_or("", |pattern| pattern.as_str()),
         );
         let event = match &handler.trigger {
+            Trigger::Mqtt(topics) if matches!(topics.means, Means::Switch(_)) => {
+                let mut event = (*event).clone();
+                event.content.data = "true".into();
+                Arc::new(event)
+            }
             Trigger::State(wanted) => Arc::new(change(host, wanted, (*event).clone())),
             _ => event,
         };
