@@ -31,6 +31,11 @@ service = "ntfy"
 url = "https://ntfy.lan"
 topic = "house"
 
+[aws.cloud]
+region = "eu-west-1"
+key = "AKIAEXAMPLE"
+secret = "only-for-the-tests-of-the-pages"
+
 [tls.bridge]
 pin = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
