@@ -15,6 +15,9 @@ longitude = 2.35
 preset = "rhombus"
 secret = "only-for-the-tests-of-the-pages"
 
+[mqtt.home]
+url = "mqtt://broker.lan"
+
 [light.porch]
 driver = "wled"
 url = "http://wled-porch.lan"

@@ -197,3 +197,32 @@ fn a_text_message_goes_to_a_modem_of_your_own_as_plain_text() {
     let sent = std::fs::read_to_string(house.path().join("sent")).expect("what the modem got");
     assert_eq!(sent, "It's \"open\"");
 }
+
+/// Sent by one house, believed by another: the receiver's preset is the one for everybody's.
+#[test]
+fn a_webhook_of_our_own_is_genuine_for_whoever_knows_the_standard() {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let theirs = House::start(
+        &format!("[webhook.in]\npreset = \"standard-webhooks\"\nsecret = \"{secret}\"\n"),
+        &[(
+            "in.rhai",
+            r#"on("**", |event| { sheet::append("in.csv", [event.type, event.data.data.plate]); });"#,
+        )],
+    );
+    let ours = House::start(
+        &format!(
+            "{}\n[hook.out]\nurl = \"http://{}/webhook/in\"\nsecret = \"{secret}\"\n",
+            super::house::gate_config(),
+            theirs.address
+        ),
+        &[(
+            "out.rhai",
+            r#"on("gate.*", |event| { hook::send("out", "gate.opened", #{ plate: "ABC" }); });"#,
+        )],
+    );
+    ours.post_ok("{}");
+    ours.wait_for_done(1);
+    theirs.wait_for_done(1);
+    let row = theirs.file("in.csv").unwrap_or_default();
+    assert!(row.contains("gate.opened,ABC"), "{row}");
+}

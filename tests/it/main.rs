@@ -13,6 +13,7 @@ mod crash;
 mod delivery;
 mod disk;
 mod docs;
+mod doctor;
 mod examples;
 mod fake;
 mod flood;

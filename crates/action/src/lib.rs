@@ -27,10 +27,10 @@ mod tls;
 
 pub use command::CommandConfig;
 pub use http::{ProxyConfig, verdict};
-pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, TokenUrl};
+pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, ScopeIn, TokenUrl};
 pub use outbox::{
     Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,
     Submitted, Turn,
 };
 pub use performer::{Blobs, Clock, HttpConfig, Performer, PerformerConfig, Secrets, StartError};
-pub use tls::{Pin, TlsConfig};
+pub use tls::{Pin, TlsConfig, certificate_ends};

@@ -8,7 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use common::server::{Log, Seen, answer, last, serve};
 use common::{Home, home_for};
-use porchlight_action::{ClientAuth, Grant, HttpConfig, JwtBearer, JwtKey, OauthConfig, TokenUrl};
+use porchlight_action::{
+    ClientAuth, Grant, HttpConfig, JwtBearer, JwtKey, OauthConfig, ScopeIn, TokenUrl,
+};
 use porchlight_core::{Retry, Secret};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -99,7 +101,7 @@ async fn a_token_is_fetched_once_for_all_that_ask_at_the_same_time_and_after() {
     // `cl/ent s3cret` in form encoding, as RFC 6749 wants it.
     assert_eq!(
         fetch.headers["authorization"],
-        "Basic bWU6Y2wlMkZlbnQrczNjcmV0"
+        "Basic bWU6Y2wlMkZlbnQlMjBzM2NyZXQ="
     );
     let form = form(fetch);
     assert_eq!(form["grant_type"], "client_credentials");
@@ -260,6 +262,7 @@ async fn an_assertion_is_signed_by_the_account_and_says_what_it_should() {
         issuer: "porch@house.example".to_owned(),
         subject: Some("me@house.example".to_owned()),
         audience: None,
+        scope_in: ScopeIn::Claims,
     };
     let config = OauthConfig {
         client: None,

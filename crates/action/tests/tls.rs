@@ -222,6 +222,28 @@ async fn a_pinned_certificate_needs_no_name_and_no_authority() {
     }
 }
 
+/// As old cameras make them for themselves: without extensions, and long out of date.
+#[tokio::test]
+async fn a_pinned_certificate_of_the_first_version_will_do() {
+    use rustls::pki_types::pem::PemObject as _;
+    use sha2::{Digest as _, Sha256};
+    let pem = include_bytes!("data/version_1_that_protects_nothing.pem");
+    let certificate = CertificateDer::from_pem_slice(pem).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(pem).unwrap();
+    let pin = Pin::parse(&hex::encode(Sha256::digest(&certificate))).unwrap();
+    let key = ring::sign::any_supported_type(&key).unwrap();
+    let certified = Arc::new(CertifiedKey::new(vec![certificate], key));
+    for versions in EACH_VERSION {
+        let manner = Manner {
+            versions: Some(versions),
+            ..Manner::default()
+        };
+        let (base, _) = serve(Arc::clone(&certified), manner).await;
+        let home = house(pinned(pin));
+        assert_eq!(get(&home, &base).await.unwrap().detail["text"], "ok");
+    }
+}
+
 #[tokio::test]
 async fn another_certificate_than_the_pinned_one_is_refused_and_shown() {
     let (pinned_one, other) = (bridge(), bridge());

@@ -32,6 +32,7 @@ mod writer;
 
 pub use error::{OpenError, ReadError, Reason, RetryError, Unavailable};
 pub use journal::{Beside, Journal, Options, Retention};
+pub use lock::is_in_use;
 pub use model::{
     ActionRecord, ActionStatus, Appended, Blob, Claim, Committed, Ends, NewRefusal, Priority,
     RefusalRecord, RunRecord, Salvaged, ScriptVersion, SecretUse,

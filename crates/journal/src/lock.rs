@@ -47,3 +47,9 @@ impl Lock {
         Ok(Self { _file: file })
     }
 }
+
+/// Whether a host has the journal of this folder open.
+pub fn is_in_use(dir: &Path) -> bool {
+    let opened = File::open(dir.join("porchlight.lock"));
+    opened.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}

@@ -237,6 +237,16 @@ impl Reader {
         Ok(open.collect())
     }
 
+    /// What is damaged, in one line, if anything is. Reads the whole database.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn damage(&self) -> Result<Option<String>, ReadError> {
+        let check = "PRAGMA quick_check(1)";
+        let found: String = self.connection.query_row(check, [], |row| row.get(0))?;
+        Ok((found != "ok").then_some(found))
+    }
+
     /// All waits, in the order in which they fall due.
     ///
     /// # Errors

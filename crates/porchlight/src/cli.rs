@@ -69,6 +69,9 @@ pub enum Command {
     Test(TestArgs),
     /// Sign a built-in sample or a file, post it to the running host, and show what it caused.
     Send(SendArgs),
+    /// Look whether clock, disk, rights, journal, configuration, ports and all targets are in order, and
+    /// say what to fix; nothing is performed.
+    Doctor(DoctorArgs),
     /// Perform what an expression tells, by hand: 'light::flash("porch")'.
     Act(ActArgs),
     /// Explain step by step why a captured request passes or fails.
@@ -155,6 +158,14 @@ pub struct WhichActions {
     /// Of this kind: `http.send`, `sheet.*`.
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,
+}
+
+/// What `doctor` takes. Exit codes: 0 nothing is bad, 1 something is.
+#[derive(Args)]
+pub struct DoctorArgs {
+    /// JSON, one object a line: `area`, `level` (`ok`, `warn`, `bad`), `message`, `fix`.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `act` takes. Exit codes: 0 all was done, 1 something failed, or the expression or the

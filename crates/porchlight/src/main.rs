@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod discovery;
 mod dispatch;
+mod doctor;
 mod gate;
 mod greet;
 mod home;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
             mistakes => mistakes,
         },
         Some(Command::Send(args)) => send::send(&home, &args),
+        Some(Command::Doctor(args)) => doctor::doctor(&home, &args),
         Some(Command::Act(args)) => act::act(&home, &args),
         Some(Command::Verify(args)) => verify::verify(&home, &args),
         Some(Command::Events(args)) if args.refused => list::refused(&home, &args.list),

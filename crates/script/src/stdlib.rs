@@ -7,10 +7,16 @@
 const FILES: &[(&str, &str, &str)] = &[
     ("aws", "lib/aws.rhai", include_str!("../stdlib/aws.rhai")),
     (
+        "connectit",
+        "lib/connectit.rhai",
+        include_str!("../stdlib/connectit.rhai"),
+    ),
+    (
         "gsheet",
         "lib/gsheet.rhai",
         include_str!("../stdlib/gsheet.rhai"),
     ),
+    ("hook", "lib/hook.rhai", include_str!("../stdlib/hook.rhai")),
     (
         "homeassistant",
         "lib/homeassistant.rhai",
@@ -36,6 +42,11 @@ const FILES: &[(&str, &str, &str)] = &[
         "openeye",
         "lib/openeye.rhai",
         include_str!("../stdlib/openeye.rhai"),
+    ),
+    (
+        "rhombus",
+        "lib/rhombus.rhai",
+        include_str!("../stdlib/rhombus.rhai"),
     ),
     (
         "salient",
@@ -64,6 +75,30 @@ const FILES: &[(&str, &str, &str)] = &[
 /// Path and text of what the files above import: one for each driver or service. They are in no
 /// scope by themselves, and are replaced in the same way.
 const PARTS: &[(&str, &str)] = &[
+    (
+        "lib/light/any.rhai",
+        include_str!("../stdlib/light/any.rhai"),
+    ),
+    (
+        "lib/light/flashing.rhai",
+        include_str!("../stdlib/light/flashing.rhai"),
+    ),
+    (
+        "lib/light/homeassistant.rhai",
+        include_str!("../stdlib/light/homeassistant.rhai"),
+    ),
+    (
+        "lib/light/hue.rhai",
+        include_str!("../stdlib/light/hue.rhai"),
+    ),
+    (
+        "lib/light/hue_v1.rhai",
+        include_str!("../stdlib/light/hue_v1.rhai"),
+    ),
+    (
+        "lib/light/wled.rhai",
+        include_str!("../stdlib/light/wled.rhai"),
+    ),
     (
         "lib/message/discord.rhai",
         include_str!("../stdlib/message/discord.rhai"),

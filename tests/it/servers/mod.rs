@@ -6,6 +6,7 @@
 
 mod adaptivecards;
 mod apprise;
+mod authlib;
 mod emulate;
 mod httpbin;
 mod libreoffice;

@@ -104,6 +104,17 @@ fn refused(status: StatusCode, json: &Value, pause: Option<Duration>) -> ActionE
     ActionError::never("auth", message)
 }
 
+/// The same refusal of an assertion, which time may cure where it speaks of time: a Pi starts in the
+/// past.
+pub(super) fn of_assertion(error: ActionError) -> ActionError {
+    let signs = ["iat", "exp ", "timeframe", "future", "expired", "not yet"];
+    let is_about_time = signs.iter().any(|sign| error.message.contains(sign));
+    if error.kind == "auth" && is_about_time {
+        return ActionError::later("auth", error.message);
+    }
+    error
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +179,17 @@ mod tests {
             check(400, json!({"error": "temporarily_unavailable"})).retry,
             Retry::Later
         );
+        let skewed = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.";
+        let skewed = check(
+            400,
+            json!({"error": "invalid_grant", "error_description": skewed}),
+        );
+        assert_eq!(of_assertion(skewed).retry, Retry::Later);
+        let unsigned = check(
+            400,
+            json!({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}),
+        );
+        assert_eq!(of_assertion(unsigned).retry, Retry::Never);
         let long = check(401, json!({"error": "x".repeat(100_000)}));
         assert!(long.message.len() < 1000);
     }

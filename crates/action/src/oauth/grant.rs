@@ -1,6 +1,6 @@
 //! What is said to a token server: who we are and why we should get a token.
 
-use super::jwt::JwtBearer;
+use super::jwt::{JwtBearer, ScopeIn};
 use crate::failure::config;
 use crate::resolve::Hidden;
 use base64::Engine as _;
@@ -122,8 +122,9 @@ impl OauthConfig {
                 form.append_pair("assertion", &assertion);
             }
         }
-        // In an assertion it is one of the claims.
-        if let (Some(scope), false) = (&self.scope, matches!(self.grant, Grant::JwtBearer(_))) {
+        let in_claims = |bearer: &JwtBearer| bearer.scope_in == ScopeIn::Claims;
+        let only_in_claims = matches!(&self.grant, Grant::JwtBearer(bearer) if in_claims(bearer));
+        if let Some(scope) = self.scope.as_ref().filter(|_| !only_in_claims) {
             form.append_pair("scope", scope);
         }
         match &self.client {
@@ -155,10 +156,17 @@ impl OauthConfig {
     }
 }
 
-/// RFC 6749 wants both halves in form encoding first; most servers see no difference.
+/// RFC 6749 wants both halves in form encoding first. Written so that servers that only take percent
+/// signs out, and those that take nothing out, understand as much as they can: a space is `%20`, and
+/// what needs no percent sign has none.
 fn basic(id: &str, secret: &str, hidden: &mut Hidden) -> Result<HeaderValue, ActionError> {
-    let encoded =
-        |text: &str| -> String { url::form_urlencoded::byte_serialize(text.as_bytes()).collect() };
+    let encoded = |text: &str| -> String {
+        let plain = url::form_urlencoded::byte_serialize(text.as_bytes());
+        plain
+            .collect::<String>()
+            .replace('+', "%20")
+            .replace("%7E", "~")
+    };
     let (id, secret) = (encoded(id), encoded(secret));
     hidden.add_basic(&id, &secret);
     let line = format!("Basic {}", BASE64.encode(format!("{id}:{secret}")));

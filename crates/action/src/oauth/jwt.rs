@@ -21,6 +21,15 @@ const AHEAD_S: i64 = 5;
 /// A private RSA key. Has no `Debug`.
 pub struct JwtKey(RsaKeyPair);
 
+/// Where a server looks for the scope of an assertion's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScopeIn {
+    /// Among the claims, as Google does.
+    Claims,
+    /// In the form, as the standard has it; it stands among the claims, too.
+    Form,
+}
+
 /// An account whose key we hold.
 pub struct JwtBearer {
     /// Its key.
@@ -33,6 +42,8 @@ pub struct JwtBearer {
     pub subject: Option<String>,
     /// For whom it is meant: `aud`; the token server's address unless said.
     pub audience: Option<String>,
+    /// Where the scope is said.
+    pub scope_in: ScopeIn,
 }
 
 impl JwtKey {
@@ -76,6 +87,7 @@ impl JwtBearer {
             issuer: text("client_email")?.to_owned(),
             subject: None,
             audience: None,
+            scope_in: ScopeIn::Claims,
         };
         Ok((account, token_url))
     }
@@ -140,6 +152,7 @@ mod tests {
                 issuer: "porch@house.example".to_owned(),
                 subject: None,
                 audience: None,
+                scope_in: ScopeIn::Form,
             };
             let now = Timestamp(1_800_000_000_999);
             let text = bearer.assertion("https://login.example/token", Some("a b"), now);

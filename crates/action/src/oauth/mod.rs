@@ -14,7 +14,7 @@ mod jwt;
 mod store;
 
 pub use grant::{ClientAuth, Grant, OauthConfig, TokenUrl};
-pub use jwt::{JwtBearer, JwtKey};
+pub use jwt::{JwtBearer, JwtKey, ScopeIn};
 
 use crate::failure::config;
 use crate::fields::suggestion;
@@ -221,6 +221,10 @@ impl Source {
         let now = (self.clock)();
         let request = self.config.request(client, refresh, now, hidden)?;
         let response = request.send().await.map_err(crate::http::sending)?;
-        answer::read(response, now).await
+        let granted = answer::read(response, now).await;
+        match self.config.grant {
+            Grant::JwtBearer(_) => granted.map_err(answer::of_assertion),
+            _ => granted,
+        }
     }
 }

@@ -151,4 +151,19 @@ mod tests {
             .to_vec())
         );
     }
+
+    #[test]
+    fn a_target_that_names_no_limiter_is_a_mistake_at_its_place() {
+        let target = "[light.porch]\ndriver = \"wled\"\nurl = \"http://a\"\nlimit = \"hue\"\n";
+        assert_eq!(
+            read(target),
+            Err(vec![
+                "4:9 [light.porch] names the limiter \"hue\", which is not there; add [limit.hue] with in_flight = 3".to_owned()
+            ])
+        );
+        let near = format!("{target}[limit.hug]\nin_flight = 1\n");
+        let found = read(&near).expect_err("a mistake");
+        assert!(found[0].ends_with("did you mean \"hug\"?"), "{found:?}");
+        assert!(read(&format!("{target}[limit.hue]\nin_flight = 1\n")).is_ok());
+    }
 }

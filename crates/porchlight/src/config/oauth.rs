@@ -5,7 +5,9 @@
 
 use super::reader::Section;
 use super::secret::SecretSource;
-use porchlight_action::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, TlsConfig, TokenUrl};
+use porchlight_action::{
+    ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, ScopeIn, TlsConfig, TokenUrl,
+};
 use porchlight_core::diagnostic::nearest;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -179,6 +181,7 @@ impl Reader<'_, '_> {
                 key_id,
                 subject,
                 audience,
+                scope_in: ScopeIn::Form,
                 issuer: issuer?.to_owned(),
             }),
             Err(wrong) => {

@@ -31,7 +31,7 @@ pub(super) const DOC: &str = "
 * `multipart` (list): a body of several parts, each `#{ name, value }` or `#{ name, blob }` with an attachment, and `filename` and `content_type` where they matter
 * `headers` (map): names and their values; a secret of the configuration may stand in one
 * `query` (map): is added to the address
-* `auth` (map): one of `#{ bearer: token }`, `#{ basic: #{ user, password } }`, `#{ digest: #{ user, password } }`, `#{ aws: #{ region, service, key, secret, token } }` and `#{ oauth: \"NAME\" }` with the NAME of `[oauth.NAME]`
+* `auth` (map): one of `#{ bearer: token }`, `#{ basic: #{ user, password } }`, `#{ digest: #{ user, password } }`, `#{ aws: #{ region, service, key, secret, token } }`, `#{ jwt: #{ secret, claims, lifetime_s } }`, `#{ standard_webhooks: secret }` and `#{ oauth: \"NAME\" }` with the NAME of `[oauth.NAME]`
 * `tls` (text): the NAME of `[tls.NAME]`, for a server whose certificate no authority vouches for, or that asks who we are
 * `expect` (text or list): what success looks like where the status doesn't say: \"status 200,202\", \"/errors empty\", \"/ok = true\", \"text ok\", \"text contains done\", \"text lacks :Fault>\", \"header x-error missing\"; without it \"status 2xx\"
 * `timeout` (duration): how long one try may take; \"30s\" when nothing is said

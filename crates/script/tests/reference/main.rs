@@ -22,6 +22,7 @@ fn a_function_is_found_with_its_module_and_without() {
         all,
         [
             "home.send",
+            "hook::send",
             "http::send",
             "message::send",
             "sms::send",

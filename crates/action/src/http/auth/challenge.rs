@@ -167,6 +167,19 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_server_writes_is_read_to_its_end() {
+        let line = br#"Digest realm="a \"b\"", nonce=c, Basic realm="d", x"#;
+        for at in 0..line.len() {
+            let _ = read(&line[..at]);
+            for byte in 0..=u8::MAX {
+                let mut changed = line.to_vec();
+                changed[at] = byte;
+                assert!(read(&changed).len() <= MOST);
+            }
+        }
+    }
+
+    #[test]
     fn a_header_of_schemes_alone_stops_somewhere() {
         assert_eq!(read("a, ".repeat(1000).as_bytes()).len(), MOST);
     }

@@ -7,7 +7,9 @@
 mod aws;
 mod challenge;
 mod digest;
+mod jwt;
 mod sessions;
+mod webhook;
 
 pub(super) use aws::blames_the_clock;
 pub(super) use sessions::Sessions;
@@ -34,6 +36,8 @@ pub(super) enum Auth {
     Aws(Box<aws::Keys>),
     /// The name of an `[oauth.NAME]`.
     Oauth(String),
+    Jwt(Box<jwt::Claims>),
+    StandardWebhooks(webhook::Key),
 }
 
 /// What is about to be sent, as far as a proof may depend on it.
@@ -50,7 +54,15 @@ impl Auth {
         let Some(auth) = fields.get("auth") else {
             return Ok(Self::None);
         };
-        let known = ["basic", "bearer", "digest", "aws", "oauth"];
+        let known = [
+            "basic",
+            "bearer",
+            "digest",
+            "aws",
+            "oauth",
+            "jwt",
+            "standard_webhooks",
+        ];
         let auth = Fields::new("auth", auth, &known)?;
         let given: Vec<&str> = known
             .into_iter()
@@ -58,7 +70,7 @@ impl Auth {
             .collect();
         let [one] = given.as_slice() else {
             return Err(config(
-                "auth: needs one of `basic`, `bearer`, `digest`, `aws` and `oauth`",
+                "auth: needs one of `basic`, `bearer`, `digest`, `aws`, `oauth`, `jwt` and `standard_webhooks`",
             ));
         };
         match *one {
@@ -67,6 +79,11 @@ impl Auth {
                 Self::header(&format!("Bearer {token}"))
             }
             "oauth" => Ok(Self::Oauth(auth.required_text("oauth")?.to_owned())),
+            "jwt" => jwt::Claims::parse(auth.required("jwt")?).map(|one| Self::Jwt(Box::new(one))),
+            "standard_webhooks" => {
+                let secret = auth.required_text("standard_webhooks")?;
+                webhook::Key::parse(secret).map(Self::StandardWebhooks)
+            }
             "aws" => aws::Keys::parse(auth.required("aws")?).map(|keys| Self::Aws(Box::new(keys))),
             kind => {
                 let place = format!("auth.{kind}");
@@ -144,6 +161,15 @@ impl<'a> Proof<'a> {
                 (sent.url, sent.headers) = (signed.url, signed.headers);
                 put(&mut sent.headers, signed.authorization.as_bytes())?;
             }
+            Auth::Jwt(claims) => {
+                let token = claims.token((self.http.clock)())?;
+                hidden.add("Authorization", &token);
+                put(&mut sent.headers, format!("Bearer {token}").as_bytes())?;
+            }
+            Auth::StandardWebhooks(key) => {
+                let signature = key.sign(sent, (self.http.clock)())?;
+                hidden.add("webhook-signature", &signature);
+            }
             Auth::Oauth(name) => {
                 let token = match &self.token {
                     None => self.http.oauth.token(name).await?,
@@ -182,7 +208,11 @@ impl<'a> Proof<'a> {
             }
             // It may have ended before its time.
             Auth::Oauth(_) => Ok(!again),
-            Auth::None | Auth::Header(_) | Auth::Aws(_) => Ok(false),
+            Auth::None
+            | Auth::Header(_)
+            | Auth::Aws(_)
+            | Auth::Jwt(_)
+            | Auth::StandardWebhooks(_) => Ok(false),
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Services on the Internet: `[aws.NAME]`, `[gsheet.NAME]`, `[ifttt.NAME]`.
+//! Services on the Internet: `[aws.NAME]`, `[connectit.NAME]`, `[gsheet.NAME]`,
+//! `[hook.NAME]`, `[ifttt.NAME]`.
 
-use super::{Driver, Kind, optional, secret, text};
+use super::{Driver, Kind, optional, optional_secret, secret, text};
 
 pub(super) const AWS: Kind = Kind {
     name: "aws",
@@ -37,5 +38,30 @@ pub(super) const IFTTT: Kind = Kind {
     drivers: &[Driver {
         name: "ifttt",
         keys: &[secret("key", "{ env = \"IFTTT_KEY\" }"), optional("url")],
+    }],
+};
+
+pub(super) const HOOK: Kind = Kind {
+    name: "hook",
+    choice: None,
+    drivers: &[Driver {
+        name: "hook",
+        keys: &[
+            secret("url", "{ env = \"HOOK_URL\" }"),
+            optional_secret("secret"),
+        ],
+    }],
+};
+
+pub(super) const CONNECTIT: Kind = Kind {
+    name: "connectit",
+    choice: None,
+    drivers: &[Driver {
+        name: "connectit",
+        keys: &[
+            text("plugin", "\"the plugin's installation uuid\""),
+            secret("secret", "{ env = \"CONNECTIT_SECRET\" }"),
+            optional("url"),
+        ],
     }],
 };

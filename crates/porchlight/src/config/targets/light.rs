@@ -20,6 +20,15 @@ pub(super) const LIGHT: Kind = Kind {
             ],
         },
         Driver {
+            name: "hue-v1",
+            keys: &[
+                text("url", "\"http://hue-bridge.lan\""),
+                secret("key", "{ env = \"HUE_KEY\" }"),
+                text("id", "\"3\""),
+                optional("resource"),
+            ],
+        },
+        Driver {
             name: "homeassistant",
             keys: &[
                 text("url", "\"http://homeassistant.lan:8123\""),

@@ -89,7 +89,9 @@ const fn secret(name: &'static str, example: &'static str) -> Key {
 /// Every kind of target with its drivers.
 pub const KINDS: &[&Kind] = &[
     &cloud::AWS,
+    &cloud::CONNECTIT,
     &cloud::GSHEET,
+    &cloud::HOOK,
     &cloud::IFTTT,
     &homeassistant::HOMEASSISTANT,
     &light::LIGHT,
@@ -99,6 +101,7 @@ pub const KINDS: &[&Kind] = &[
     &ticket::TICKET,
     &vms::NX,
     &vms::OPENEYE,
+    &vms::RHOMBUS,
     &vms::SALIENT,
     &vms::SYNOLOGY,
     &vms::XPROTECT,

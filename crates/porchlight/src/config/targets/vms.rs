@@ -1,5 +1,5 @@
 //! Video systems that are told of events: `[nx.NAME]`, `[openeye.NAME]`, `[salient.NAME]`,
-//! `[synology.NAME]`, `[xprotect.NAME]`.
+//! `[synology.NAME]`, `[xprotect.NAME]`; and Rhombus, where clips are.
 
 use super::{Driver, Kind, optional, secret, text};
 
@@ -61,6 +61,18 @@ pub(super) const XPROTECT: Kind = Kind {
             text("url", "\"https://vms.lan\""),
             text("user", "\"porchlight\""),
             secret("password", "{ env = \"XPROTECT_PASSWORD\" }"),
+        ],
+    }],
+};
+
+pub(super) const RHOMBUS: Kind = Kind {
+    name: "rhombus",
+    choice: None,
+    drivers: &[Driver {
+        name: "rhombus",
+        keys: &[
+            secret("token", "{ env = \"RHOMBUS_TOKEN\" }"),
+            optional("url"),
         ],
     }],
 };

@@ -1,0 +1,279 @@
+//! Every target of the configuration: is its name known, does somebody listen, is its certificate
+//! believed and for how long, and, where it has a question that changes nothing, does it answer.
+
+use super::Finding;
+use crate::config::Config;
+use crate::dispatch::system_clock;
+use crate::home::Home;
+use crate::performing;
+use futures_util::future::join_all;
+use porchlight_action::{Performer, certificate_ends};
+use porchlight_core::units::format_duration;
+use porchlight_core::{ActionError, Receipt, Timestamp};
+use serde_json::{Map, Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+const AREA: &str = "target";
+
+/// For each step of each target.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A certificate that ends sooner is spoken of.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// A clock that differs by more from a target's is spoken of.
+const OTHER_TIME: Duration = Duration::from_secs(60);
+
+/// Questions that change nothing, by kind and driver of the target: the path, and how it shows who asks.
+const READS: &[(&str, &str, &str, Option<Login>)] = &[
+    (
+        "light",
+        "hue",
+        "/clip/v2/resource/bridge",
+        Some(Login::Header("hue-application-key", "key")),
+    ),
+    ("light", "wled", "/json/info", None),
+    ("light", "shelly", "/shelly", None),
+    ("light", "shelly1", "/shelly", None),
+    (
+        "light",
+        "homeassistant",
+        "/api/",
+        Some(Login::Bearer("token")),
+    ),
+    ("homeassistant", "", "/api/", Some(Login::Bearer("token"))),
+];
+
+/// How a question shows who asks; with the key of the target that holds the secret.
+#[derive(Clone, Copy)]
+enum Login {
+    Header(&'static str, &'static str),
+    Bearer(&'static str),
+}
+
+/// One target to be looked at.
+struct Target<'a> {
+    /// `[light.porch]`.
+    title: String,
+    kind: &'a str,
+    seen: &'a Map<String, Value>,
+    url: Url,
+}
+
+/// Looks at all targets at once.
+pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let clock = system_clock();
+    let nothing = Arc::new(|_: &str| Ok(None));
+    let (Ok(runtime), Ok(performer)) = (
+        runtime,
+        performing::performer(home, config, nothing, &[], &clock),
+    ) else {
+        return vec![Finding::bad(
+            AREA,
+            "they can't be looked at",
+            "see the lines about rights",
+        )];
+    };
+    let mut targets = Vec::new();
+    let mut found = Vec::new();
+    // Brokers speak another language.
+    let kinds = config
+        .targets
+        .seen
+        .iter()
+        .filter(|(kind, _)| *kind != "mqtt");
+    for (kind, named) in kinds {
+        for (name, seen) in named.as_object().into_iter().flatten() {
+            let Some(seen) = seen.as_object() else {
+                continue;
+            };
+            let title = format!("[{kind}.{name}]");
+            match address(config, seen) {
+                Some(Ok(url)) => targets.push(Target {
+                    title,
+                    kind,
+                    seen,
+                    url,
+                }),
+                Some(Err(message)) => found.push(Finding::bad(
+                    AREA,
+                    format!("{title} {message}"),
+                    "correct its `url`",
+                )),
+                None => found.push(Finding::ok(
+                    AREA,
+                    format!("{title} has no address of its own"),
+                )),
+            }
+        }
+    }
+    let all = targets.iter().map(|target| one(target, &performer));
+    found.extend(runtime.block_on(join_all(all)));
+    found.extend(runtime.block_on(super::brokers::look(config)));
+    runtime.shutdown_background();
+    found
+}
+
+/// The address of a target, also where it is a secret as a whole.
+fn address(config: &Config, seen: &Map<String, Value>) -> Option<Result<Url, String>> {
+    let url = seen.get("url")?;
+    let secret = url.get("$secret").and_then(Value::as_str);
+    let secret = secret.and_then(|name| config.secret(name));
+    let text = match &secret {
+        Some(secret) => std::str::from_utf8(secret.expose()).ok()?,
+        None => url.as_str()?,
+    };
+    let parsed = Url::parse(text).ok().filter(|url| url.has_host());
+    // What it is instead may be a secret.
+    Some(parsed.ok_or_else(|| "has an address that is none".to_owned()))
+}
+
+async fn one(target: &Target<'_>, performer: &Performer) -> Finding {
+    let title = &target.title;
+    let host = target.url.host_str().unwrap_or_default();
+    let port = target.url.port_or_known_default().unwrap_or(80);
+    let address = match resolve(host, port).await {
+        Ok(address) => address,
+        Err(error) => {
+            let message = format!("{title} nobody knows the name {host}: {error}");
+            return Finding::bad(
+                AREA,
+                message,
+                "is it spelt right, and is the network up? `getent hosts` asks the same",
+            );
+        }
+    };
+    let connected = tokio::time::timeout(DEADLINE, tokio::net::TcpStream::connect(address)).await;
+    let failed = match connected {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("no answer within {}", format_duration(DEADLINE))),
+    };
+    if let Some(error) = failed {
+        let message = format!("{title} {host}:{port} is not reached: {error}");
+        return Finding::bad(
+            AREA,
+            message,
+            "is it switched on and in the same network? has its address changed?",
+        );
+    }
+    let ends = match target.url.scheme() {
+        "https" => certificate(host, address).await,
+        _ => Ok(None),
+    };
+    let answer = match question(target) {
+        Some(args) => Some(performer.perform("http.request", &args, "", DEADLINE).await),
+        None => None,
+    };
+    verdict(title, &format!("{host}:{port}"), ends, answer)
+}
+
+async fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let found = tokio::time::timeout(DEADLINE, tokio::net::lookup_host((host, port))).await;
+    let found = found.map_err(|_| "no answer in time".to_owned())?;
+    let mut found = found.map_err(|error| error.to_string())?;
+    found.next().ok_or_else(|| "it has no address".to_owned())
+}
+
+/// When the certificate ends.
+async fn certificate(host: &str, address: SocketAddr) -> Result<Option<Timestamp>, String> {
+    let host = host.to_owned();
+    let looked = tokio::task::spawn_blocking(move || certificate_ends(&host, address, DEADLINE));
+    match looked.await {
+        Ok(ends) => ends.map(Some),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The question for this target, if it has one.
+fn question(target: &Target<'_>) -> Option<Value> {
+    let text = |name: &str| target.seen.get(name).and_then(Value::as_str);
+    let driver = text("driver")
+        .or_else(|| text("service"))
+        .unwrap_or_default();
+    let row = READS
+        .iter()
+        .find(|row| row.0 == target.kind && row.1 == driver)?;
+    let base = text("url")?.trim_end_matches('/');
+    let mut args =
+        json!({ "method": "GET", "url": format!("{base}{}", row.2), "timeout_ms": 5000 });
+    match row.3 {
+        Some(Login::Header(header, key)) => {
+            args["headers"] = json!({ header: target.seen.get(key)? })
+        }
+        Some(Login::Bearer(key)) => args["auth"] = json!({ "bearer": target.seen.get(key)? }),
+        None => {}
+    }
+    if let Some(tls) = target.seen.get("tls") {
+        args["tls"] = tls.clone();
+    }
+    Some(args)
+}
+
+fn verdict(
+    title: &str,
+    place: &str,
+    ends: Result<Option<Timestamp>, String>,
+    answer: Option<Result<Receipt, ActionError>>,
+) -> Finding {
+    let now = system_clock()();
+    let ends = match ends {
+        Ok(ends) => ends,
+        Err(error) => {
+            let message = format!("{title} {place} does not speak TLS: {error}");
+            return Finding::bad(
+                AREA,
+                message,
+                "write http:// if it has none, or see its certificate",
+            );
+        }
+    };
+    if let Some(Err(error)) = &answer {
+        let message = format!("{title} {place} is reached, but: {error}");
+        let fix = match error.kind.as_str() {
+            "auth" => "its key or token is not taken (any more): make a new one",
+            "tls" => {
+                "name its certificate or authority in a table [tls.NAME], and give the target `tls = \"NAME\"`"
+            }
+            _ => "is that the address of this kind of target?",
+        };
+        return Finding::bad(AREA, message, fix);
+    }
+    if let Some(ends) = ends.filter(|ends| ends.since(now) < SOON) {
+        let message = match ends <= now {
+            true => format!("{title} {place} has a certificate that ended at {ends}"),
+            false => format!("{title} {place} has a certificate that ends at {ends}"),
+        };
+        return Finding::warn(AREA, message, "renew it there");
+    }
+    let date = answer
+        .as_ref()
+        .and_then(|answer| answer.as_ref().ok())
+        .and_then(|receipt| {
+            let text = receipt.detail["headers"]["date"].as_str()?;
+            let date = jiff::fmt::rfc2822::parse(text).ok()?;
+            Some(Timestamp(date.timestamp().as_millisecond()))
+        });
+    if let Some(date) = date.filter(|date| date.since(now).max(now.since(*date)) > OTHER_TIME) {
+        let message =
+            format!("{title} {place} answers, and believes that it is {date}; here it is {now}");
+        return Finding::warn(AREA, message, "one of the two clocks is wrong");
+    }
+    let until = ends
+        .map(|ends| format!(", certificate until {ends}"))
+        .unwrap_or_default();
+    let how = if answer.is_some() {
+        "answers"
+    } else {
+        "is reached (not asked anything)"
+    };
+    Finding::ok(AREA, format!("{title} {place} {how}{until}"))
+}
