@@ -127,6 +127,10 @@ fn frame(bytes: &[u8]) -> Result<Option<(u8, usize, usize)>, Malformed> {
     let Some(&first) = bytes.first() else {
         return Ok(None);
     };
+    // Only messages have anything here; so a web server, for one, is known by its first letter.
+    if first >> 4 != 3 && first & 0x0f != 0 {
+        return Err(Malformed("something that is no MQTT"));
+    }
     let mut length = 0;
     for (at, byte) in bytes.iter().skip(1).take(4).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * at);
