@@ -240,6 +240,7 @@ fn performer(
     let (secrets, journal) = (Arc::clone(config), journal.clone());
     Performer::new(PerformerConfig {
         brokers: Vec::new(),
+        mail: config.mail.clone(),
         files: home.files(),
         commands: commands.collect(),
         secrets: Arc::new(move |reference| secrets.secret(reference)),

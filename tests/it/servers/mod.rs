@@ -5,12 +5,14 @@
 //! [`Server::hold`] waits for its turn. A server that is held is ended when it is dropped.
 
 mod adaptivecards;
+mod aiosmtpd;
 mod apprise;
 mod emulate;
 mod httpbin;
 mod libreoffice;
 pub mod mosquitto;
 mod moto;
+mod postfix;
 mod spyne;
 pub mod zigbee2mqtt;
 

@@ -11,6 +11,7 @@ mod home_place;
 mod http;
 mod limits;
 mod limits_out;
+mod mail;
 mod oauth;
 mod reader;
 mod rules;
@@ -26,7 +27,7 @@ mod webhooks;
 
 use crate::dispatch::system_clock;
 use limits_out::LimitersOut;
-use porchlight_action::{OauthConfig, ProxyConfig, TlsConfig};
+use porchlight_action::{MailConfig, OauthConfig, ProxyConfig, TlsConfig};
 use porchlight_core::{Diagnostic, Secret, Severity};
 use porchlight_script::schedule::HomePlace;
 use porchlight_source::Webhook;
@@ -59,6 +60,8 @@ pub struct Config {
     pub targets: Targets,
     /// `[tls.NAME]`.
     pub tls: HashMap<String, TlsConfig>,
+    /// `[mail.NAME]`.
+    pub mail: HashMap<String, MailConfig>,
     /// `[oauth.NAME]`.
     pub oauth: HashMap<String, Arc<OauthConfig>>,
     /// `[http]`.
@@ -148,6 +151,7 @@ impl Config {
         BTreeMap::from([
             ("command".to_owned(), commands),
             (limits_out::KIND.to_owned(), self.limiters.names()),
+            (mail::KIND.to_owned(), self.mail.keys().cloned().collect()),
         ])
     }
 
@@ -173,6 +177,11 @@ impl Config {
         let targets = Targets::read(&root, &secrets);
         let tls = tls::read(&root, home, now);
         let oauth = oauth::read(&root, &secrets, &tls);
+        let borrowed = mail::Borrowed {
+            tls: &tls,
+            oauth: &oauth,
+        };
+        let mail = mail::read(&root, &secrets, &borrowed);
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
@@ -186,6 +195,7 @@ impl Config {
             webhooks,
             targets,
             tls,
+            mail,
             oauth,
             proxy: http::read_proxy(&root, &secrets),
             commands: read_commands(&root, home),

@@ -7,8 +7,10 @@ mod emit;
 mod fenced;
 pub(crate) mod function;
 mod http;
+mod image;
 mod library;
 mod log;
+mod mail;
 mod net;
 mod on_state;
 mod options;
@@ -33,7 +35,7 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &[
-    "http", "sheet", "file", "command", "net", "state", "log", "time",
+    "http", "sheet", "file", "command", "image", "mail", "net", "state", "log", "time",
 ];
 
 /// The functions whose last argument is a handler.
@@ -78,6 +80,8 @@ pub(crate) fn register(engine: &mut Engine) {
         ("sheet", sheet::sheet()),
         ("file", sheet::file()),
         ("command", command::module()),
+        ("image", image::module()),
+        ("mail", mail::module()),
         ("net", net::module()),
         ("state", state::module()),
         ("log", log::module()),

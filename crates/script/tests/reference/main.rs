@@ -20,7 +20,13 @@ fn a_function_is_found_with_its_module_and_without() {
     let all: Vec<String> = names("send");
     assert_eq!(
         all,
-        ["home.send", "http::send", "message::send", "soap::send"]
+        [
+            "home.send",
+            "http::send",
+            "mail::send",
+            "message::send",
+            "soap::send"
+        ]
     );
 }
 
