@@ -259,6 +259,7 @@ impl House {
         let moved = format!(
             "UPDATE waits SET due = due - {ms}, \
              more = json_set(more, '$.began', json_extract(more, '$.began') - {ms}); \
+             UPDATE actions SET not_before = not_before - {ms}; \
              UPDATE schedules SET last = last - {ms}; \
              UPDATE meta SET value = value - {ms} WHERE name = 'alive';"
         );

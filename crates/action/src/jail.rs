@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const LARGEST_READ: u64 = 4 << 20;
 
 /// Our own notes (which append was the last); see [`crate::append`].
-const NOTES: &str = ".porchlight";
+pub(crate) const NOTES: &str = ".porchlight";
 
 /// The folder for files.
 pub(crate) struct Jail {
@@ -61,6 +61,27 @@ impl Jail {
     /// The place of a file that is only read.
     pub(crate) fn for_reading(&self, name: &str) -> Result<Spot, ActionError> {
         self.walk(name, false)
+    }
+
+    /// A folder inside, or the whole for `.`; none when it isn't there.
+    pub(crate) fn folder(&self, name: &str) -> Result<Option<PathBuf>, ActionError> {
+        let mut path = self.root.clone();
+        let plain = name.trim_end_matches('/');
+        let parts = plain.split('/').filter(|_| plain != ".");
+        for part in parts {
+            check_part(name, part)?;
+            if part == NOTES {
+                return Err(config(format!("{name}: that folder is Porchlight's own")));
+            }
+            path.push(part);
+            match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_dir() => {}
+                Ok(_) => return Err(config(format!("{name}: `{part}` is not a real folder"))),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(io_error(name, &error)),
+            }
+        }
+        Ok(Some(path))
     }
 
     fn walk(&self, name: &str, create: bool) -> Result<Spot, ActionError> {

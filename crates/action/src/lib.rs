@@ -12,13 +12,16 @@ mod command;
 mod failure;
 mod fields;
 mod http;
+mod image;
 mod jail;
+mod mail;
 mod mqtt;
 mod net;
 mod oauth;
 mod outbox;
 mod output;
 mod performer;
+mod prune;
 mod resolve;
 mod save;
 mod sheet;
@@ -27,6 +30,7 @@ mod tls;
 
 pub use command::CommandConfig;
 pub use http::{ProxyConfig, verdict};
+pub use mail::{MailAddress, MailConfig, MailLogin, MailSecurity};
 pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, ScopeIn, TokenUrl};
 pub use outbox::{
     Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,

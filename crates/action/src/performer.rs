@@ -9,6 +9,7 @@
 use crate::command::{CommandConfig, Commands};
 use crate::http::{Clients, Http, ProxyConfig};
 use crate::jail::Jail;
+use crate::mail::{Mail, MailConfig};
 use crate::mqtt::Mqtt;
 use crate::net::Ports;
 use crate::oauth::{Oauth, OauthConfig};
@@ -43,6 +44,8 @@ pub struct PerformerConfig {
     pub commands: HashMap<String, CommandConfig>,
     /// The brokers that `mqtt.*` speaks to.
     pub brokers: Vec<Arc<Broker>>,
+    /// Each `[mail.NAME]`.
+    pub mail: HashMap<String, MailConfig>,
     /// Looks up secrets.
     pub secrets: Secrets,
     /// Looks up attachments.
@@ -89,6 +92,7 @@ pub struct Performer {
     commands: Commands,
     mqtt: Mqtt,
     ports: Ports,
+    mail: Mail,
 }
 
 impl Performer {
@@ -112,6 +116,7 @@ impl Performer {
                 secrets: config.secrets,
                 blobs: config.blobs,
             },
+            mail: Mail::new(config.mail, Arc::clone(&oauth), Arc::clone(&config.clock)),
             http: Http::new(clients, oauth, Arc::clone(&jail), config.clock),
             sheets: Arc::new(Sheets::new(Arc::clone(&jail))),
             jail,
@@ -189,12 +194,17 @@ impl Performer {
         let key = key.to_owned();
         match task {
             Task::Http(request) => self.http.perform(*request, &key, deadline).await,
+            Task::Mail(task) => self.mail.perform(*task, &key, deadline).await,
             Task::Net(task) => task.perform(&self.ports, deadline).await,
             Task::Command(task) => self.commands.perform(task, &key, deadline).await,
             Task::Mqtt(task) => self.mqtt.perform(*task, &key, deadline).await,
             Task::Sheet(task) => {
                 let sheets = Arc::clone(&self.sheets);
                 blocking(move || sheets.perform(&task, &key)).await
+            }
+            Task::Prune(task) => {
+                let jail = Arc::clone(&self.jail);
+                blocking(move || task.perform(&jail)).await
             }
             Task::File(task) => {
                 let jail = Arc::clone(&self.jail);

@@ -8,6 +8,7 @@
 //! must wrap them so: else a sender could put `{"$secret": …}` into a body and have it filled in.
 
 use crate::failure::{config, io_error};
+use crate::image;
 use crate::performer::{Blobs, Secrets};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -147,8 +148,19 @@ impl Sources {
         }
     }
 
-    /// The bytes of a `$blob` or `$bytes` reference.
+    /// The bytes of a `$blob` or `$bytes` reference. A picture's recipe is followed here, which blocks.
     pub(crate) fn blob(&self, reference: &Value) -> Result<Bytes, ActionError> {
+        let bytes = self.stored(reference)?;
+        match reference.get(image::IMAGE) {
+            None => Ok(bytes),
+            Some(recipe) => {
+                let content_type = reference.get("content_type").and_then(Value::as_str);
+                image::follow(recipe, &bytes, content_type)
+            }
+        }
+    }
+
+    fn stored(&self, reference: &Value) -> Result<Bytes, ActionError> {
         if let Some(text) = reference.get(BYTES) {
             let bytes = text.as_str().and_then(|text| BASE64.decode(text).ok());
             return bytes

@@ -6,8 +6,10 @@ use crate::command::CommandTask;
 use crate::failure::config;
 use crate::http::Request;
 use crate::jail::FileTask;
+use crate::mail::MailTask;
 use crate::mqtt::MqttTask;
 use crate::net::NetTask;
+use crate::prune::PruneTask;
 use crate::resolve::{Hidden, Sources};
 use crate::sheet::SheetTask;
 use porchlight_core::{ActionError, diagnostic::nearest};
@@ -21,6 +23,8 @@ pub(crate) enum Task {
     Command(CommandTask),
     Mqtt(Box<MqttTask>),
     Net(Box<NetTask>),
+    Prune(PruneTask),
+    Mail(Box<MailTask>),
 }
 
 /// Told things are journalled with what came back; asked things give it to the script.
@@ -39,10 +43,12 @@ const KINDS: &[&str] = &[
     "file.save",
     "file.append",
     "file.read",
+    "file.prune",
     "command.start",
     "command.run",
     "mqtt.publish",
     "mqtt.request",
+    "mail.send",
     "net.udp",
     "net.tcp",
     "net.wake",
@@ -73,6 +79,8 @@ impl Task {
             "mqtt.publish" | "mqtt.request" => {
                 MqttTask::parse(kind, args, sources).map(|task| Self::Mqtt(Box::new(task)))
             }
+            "file.prune" => PruneTask::parse(args).map(Self::Prune),
+            "mail.send" => MailTask::parse(args, sources).map(|task| Self::Mail(Box::new(task))),
             unknown => Err(unknown_kind(unknown)),
         }
     }

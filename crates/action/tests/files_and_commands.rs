@@ -56,6 +56,80 @@ async fn files_are_saved_appended_and_read() {
     assert_eq!(left.len(), 1, "no temporary file stays behind");
 }
 
+/// A file of so many bytes that is so many minutes old.
+fn aged(home: &common::Home, name: &str, size: usize, minutes: u64) {
+    let path = home.files.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, vec![0; size]).unwrap();
+    let then = std::time::SystemTime::now() - Duration::from_secs(minutes * 60);
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(then).unwrap();
+}
+
+#[tokio::test]
+async fn pruning_takes_away_the_oldest_files_until_every_rule_holds() {
+    for (rules, stay) in [
+        (json!({"keep": "30m"}), &["p/a", "p/b"][..]),
+        (json!({"files": 3}), &["p/a", "p/b", "p/s/c"]),
+        (json!({"bytes": 25}), &["p/a", "p/b"]),
+        (
+            json!({"bytes": "1kB", "keep": "1d"}),
+            &["p/a", "p/b", "p/s/c", "p/s/d"],
+        ),
+        // What is young stays, whatever the rule says.
+        (json!({"files": 0}), &["p/a"]),
+    ] {
+        let home = home();
+        for (name, minutes) in [
+            ("p/a", 0),
+            ("p/b", 10),
+            ("p/s/c", 60),
+            ("p/s/d", 90),
+            ("q", 999),
+        ] {
+            aged(&home, name, 10, minutes);
+        }
+        symlink(home.files.join("q"), home.files.join("p/link")).unwrap();
+        let mut args = rules.clone();
+        args["path"] = "p".into();
+        let receipt = home.perform("file.prune", args, "1:0").await.unwrap();
+        let left = ["p/a", "p/b", "p/s/c", "p/s/d"].into_iter();
+        let left: Vec<_> = left.filter(|name| home.files.join(name).exists()).collect();
+        assert_eq!(left, stay, "{rules}");
+        assert_eq!(receipt.detail["kept"], stay.len(), "{rules}");
+        assert!(home.files.join("q").exists() && home.files.join("p/link").is_symlink());
+    }
+}
+
+#[tokio::test]
+async fn pruning_stays_inside_the_folder_and_wants_a_rule() {
+    let home = home();
+    symlink("/tmp", home.files.join("out")).unwrap();
+    for args in [
+        json!({"path": "p"}),
+        json!({"path": "..", "files": 1}),
+        json!({"path": "/tmp", "files": 1}),
+        json!({"path": "out", "files": 1}),
+        json!({"path": ".porchlight", "files": 1}),
+        json!({"path": "p", "keep": "long"}),
+        json!({"path": "p", "bytes": "big"}),
+    ] {
+        let error = home
+            .perform("file.prune", args.clone(), "")
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind.as_str(), error.retry),
+            ("config", Retry::Never),
+            "{args}"
+        );
+    }
+    let args = json!({"path": "not/there", "files": 1});
+    assert!(home.perform("file.prune", args, "").await.is_ok());
+    let args = json!({"path": ".", "files": 1});
+    assert!(home.perform("file.prune", args, "").await.is_ok());
+}
+
 #[tokio::test]
 async fn no_path_leads_out_of_the_folder() {
     let home = home();

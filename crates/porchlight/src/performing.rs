@@ -32,6 +32,7 @@ pub fn performer(
     let secrets = Arc::clone(config);
     Performer::new(PerformerConfig {
         brokers: brokers.to_vec(),
+        mail: config.mail.clone(),
         files: home.files(),
         commands: commands.collect(),
         secrets: Arc::new(move |reference| secrets.secret(reference)),

@@ -36,9 +36,12 @@ pub(crate) enum Use {
     Wait,
 }
 
+/// The member of an attachment that has the steps of a picture.
+const IMAGE: &str = "$image";
+
 /// The member that stands for the event of the run in the arguments of a wait.
 pub(crate) const EVENT: &str = "$event";
-const MARKS: &[&str] = &["$secret", "$join", "$blob", "$key", BYTES, EVENT];
+const MARKS: &[&str] = &["$secret", "$join", "$blob", "$key", BYTES, IMAGE, EVENT];
 
 /// What a secret becomes in a text: a mark that no sender can know, so that an action which
 /// carries it is refused and nobody outside can provoke that.
@@ -138,7 +141,10 @@ pub(crate) fn from_wait(value: &Value, event: &Dynamic) -> Dynamic {
             "content_type": members.get("content_type"),
             "size": members.get("size"),
         }))
-        .map_or(Dynamic::UNIT, |file| Dynamic::from(ScriptFile(file))),
+        .map_or(Dynamic::UNIT, |file| {
+            let steps = members.get(IMAGE).and_then(Value::as_array);
+            Dynamic::from(ScriptFile(file, steps.cloned().unwrap_or_default()))
+        }),
         Value::Object(members)
             if !members.contains_key("$secret") && !members.contains_key("$join") =>
         {
@@ -254,14 +260,18 @@ fn reference(value: &Dynamic, goal: Use) -> Result<Value, String> {
     }
     if let Some(file) = value.read_lock::<ScriptFile>() {
         plain_only("an attachment")?;
-        let file = &file.0;
-        return Ok(json!({
+        let (file, steps) = (&file.0, &file.1);
+        let mut reference = json!({
             "$blob": file.hash,
             "name": file.name,
             "filename": file.filename,
             "content_type": file.content_type,
             "size": file.size,
-        }));
+        });
+        if !steps.is_empty() {
+            reference[IMAGE] = steps.clone().into();
+        }
+        return Ok(reference);
     }
     if let Some(event) = value.read_lock::<ScriptEvent>() {
         return Ok(if goal == Use::Wait {

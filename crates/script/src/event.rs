@@ -8,6 +8,7 @@ use crate::api::function;
 use crate::body::Body;
 use porchlight_core::{Attachment, Event};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
+use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -64,9 +65,10 @@ impl Tree {
     }
 }
 
-/// A file that came with the event: pass it to an action, or save it.
+/// A file that came with the event: pass it to an action, or save it. And what `image` has to do
+/// with it first, step by step.
 #[derive(Clone)]
-pub(crate) struct ScriptFile(pub(crate) Attachment);
+pub(crate) struct ScriptFile(pub(crate) Attachment, pub(crate) Vec<Value>);
 
 fn tree(view: &Arc<View>, facts: bool) -> Dynamic {
     let tree = Tree {
@@ -141,7 +143,7 @@ fn property(event: &mut ScriptEvent, name: ImmutableString) -> Fallible<Dynamic>
         "attachments" => {
             let files = event.attachments.iter().cloned();
             files
-                .map(|file| Dynamic::from(ScriptFile(file)))
+                .map(|file| Dynamic::from(ScriptFile(file, Vec::new())))
                 .collect::<Array>()
                 .into()
         }
@@ -196,7 +198,7 @@ fn same(before: &Dynamic, after: &Dynamic) -> bool {
         before.read_lock::<ScriptFile>(),
         after.read_lock::<ScriptFile>(),
     ) {
-        return before.0 == after.0;
+        return before.0 == after.0 && before.1 == after.1;
     }
     if let (Ok(before), Ok(after)) = (before.as_float(), after.as_float()) {
         return before.to_bits() == after.to_bits();

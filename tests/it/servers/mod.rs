@@ -5,6 +5,7 @@
 //! [`Server::hold`] waits for its turn. A server that is held is ended when it is dropped.
 
 mod adaptivecards;
+mod aiosmtpd;
 mod apprise;
 mod authlib;
 mod emulate;
@@ -12,6 +13,7 @@ mod httpbin;
 mod libreoffice;
 pub mod mosquitto;
 mod moto;
+mod postfix;
 mod spyne;
 pub mod zigbee2mqtt;
 

@@ -5,7 +5,7 @@
 pub mod server;
 
 use bytes::Bytes;
-use porchlight_action::{CommandConfig, HttpConfig, Performer, PerformerConfig};
+use porchlight_action::{CommandConfig, HttpConfig, MailConfig, Performer, PerformerConfig};
 use porchlight_core::{ActionError, Receipt, Secret, Timestamp};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -27,15 +27,21 @@ pub fn home() -> Home {
 }
 
 pub fn home_with(commands: &[(&str, &str)]) -> Home {
-    furnish(commands, HttpConfig::default())
+    furnish(commands, HttpConfig::default(), HashMap::new())
 }
 
 /// A home with these tables for requests.
 pub fn home_for(http: HttpConfig) -> Home {
-    furnish(&[], http)
+    furnish(&[], http, HashMap::new())
 }
 
-fn furnish(commands: &[(&str, &str)], http: HttpConfig) -> Home {
+/// A home with one `[mail.NAME]`.
+pub fn home_with_mail(name: &str, account: MailConfig) -> Home {
+    let mail = HashMap::from([(name.to_owned(), account)]);
+    furnish(&[], HttpConfig::default(), mail)
+}
+
+fn furnish(commands: &[(&str, &str)], http: HttpConfig, mail: HashMap<String, MailConfig>) -> Home {
     let folder = tempfile::tempdir().unwrap();
     let files = folder.path().join("files");
     let command = |script: &str| CommandConfig {
@@ -51,6 +57,7 @@ fn furnish(commands: &[(&str, &str)], http: HttpConfig) -> Home {
         .collect();
     let performer = Performer::new(PerformerConfig {
         brokers: Vec::new(),
+        mail,
         files: files.clone(),
         commands,
         secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
@@ -89,6 +96,7 @@ impl Home {
     pub fn restarted(self) -> Self {
         let performer = Performer::new(PerformerConfig {
             brokers: Vec::new(),
+            mail: HashMap::new(),
             files: self.files.clone(),
             commands: HashMap::new(),
             secrets: Arc::new(|_| None),

@@ -11,6 +11,7 @@ mod home_place;
 mod http;
 mod limits;
 mod limits_out;
+mod mail;
 pub mod mqtt;
 mod oauth;
 mod reader;
@@ -27,7 +28,7 @@ mod webhooks;
 
 use crate::dispatch::system_clock;
 use limits_out::LimitersOut;
-use porchlight_action::{OauthConfig, ProxyConfig, TlsConfig};
+use porchlight_action::{MailConfig, OauthConfig, ProxyConfig, TlsConfig};
 use porchlight_core::{Diagnostic, Secret, Severity};
 use porchlight_script::schedule::HomePlace;
 use porchlight_source::Webhook;
@@ -60,6 +61,8 @@ pub struct Config {
     pub targets: Targets,
     /// `[tls.NAME]`.
     pub tls: HashMap<String, TlsConfig>,
+    /// `[mail.NAME]`.
+    pub mail: HashMap<String, MailConfig>,
     /// `[oauth.NAME]`.
     pub oauth: HashMap<String, Arc<OauthConfig>>,
     /// `[http]`.
@@ -155,6 +158,7 @@ impl Config {
             (limits_out::KIND.to_owned(), self.limiters.names()),
             ("tls".to_owned(), self.tls.keys().cloned().collect()),
             ("oauth".to_owned(), self.oauth.keys().cloned().collect()),
+            (mail::KIND.to_owned(), self.mail.keys().cloned().collect()),
         ])
     }
 
@@ -184,6 +188,11 @@ impl Config {
         tls::judge_targets(&root, &targets.seen, "oauth", oauth.keys());
         let (brokers, seen) = mqtt::read(&root, &secrets, home);
         targets.seen.insert("mqtt".to_owned(), seen.into());
+        let borrowed = mail::Borrowed {
+            tls: &tls,
+            oauth: &oauth,
+        };
+        let mail = mail::read(&root, &secrets, &borrowed);
         let scripts = scripts::read(&root);
         let mut rules = rules::read(&root, &targets.seen);
         if let Some(count) = scripts.park_after {
@@ -197,6 +206,7 @@ impl Config {
             webhooks,
             targets,
             tls,
+            mail,
             oauth,
             proxy: http::read_proxy(&root, &secrets),
             brokers,

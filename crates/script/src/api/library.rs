@@ -96,6 +96,11 @@ pub(super) fn register(engine: &mut Engine) {
     }
 }
 
+/// Red, green and blue of a colour.
+pub(super) fn rgb_of(color: &str) -> Fallible<Vec<u64>> {
+    Ok(rgb(color)?.into_iter().map(u64::from).collect())
+}
+
 /// A value as the text of a name; what is longer is no name.
 fn text(value: &Dynamic) -> String {
     shown(value, 1_000).0

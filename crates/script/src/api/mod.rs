@@ -8,8 +8,10 @@ mod entity;
 mod fenced;
 pub(crate) mod function;
 mod http;
+mod image;
 mod library;
 mod log;
+mod mail;
 mod mqtt;
 mod net;
 mod on_state;
@@ -35,7 +37,8 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The native modules: the names before `::`.
 pub(crate) const MODULES: &[&str] = &[
-    "http", "sheet", "file", "command", "net", "state", "log", "time", "mqtt", "entity",
+    "http", "sheet", "file", "command", "image", "mail", "net", "state", "log", "time", "mqtt",
+    "entity",
 ];
 
 /// The functions whose last argument is a handler.
@@ -82,6 +85,8 @@ pub(crate) fn register(engine: &mut Engine) {
         ("sheet", sheet::sheet()),
         ("file", sheet::file()),
         ("command", command::module()),
+        ("image", image::module()),
+        ("mail", mail::module()),
         ("net", net::module()),
         ("state", state::module()),
         ("log", log::module()),

@@ -1,7 +1,7 @@
-//! `sheet::append`, `sheet::read`; `file::save`, `append`, `read`.
+//! `sheet::append`, `sheet::read`; `file::save`, `append`, `read`, `prune`.
 
 use super::tell::{self, DAYS, Told};
-use super::{Fallible, empty, function, nothing_left, wrong};
+use super::{Fallible, duration, empty, function, nothing_left, take, time, wrong};
 use crate::convert::{self, Use};
 use crate::current;
 use porchlight_core::action::BYTES;
@@ -17,7 +17,7 @@ pub(super) fn sheet() -> Module {
         /// A file that isn't there is made. Numbers become numbers, a text is never a formula,
         /// and what else is in an `.xlsx` file (charts, styles, other sheets) stays.
         ///
-        /// * `file` (text): its name, which ends in `.csv` or `.xlsx`; folders are made
+        /// * `file` (text): its name, which ends in `.csv` or `.xlsx`; folders are made; `{date}`, `{month}` and `{year}` in it are those of the run: "visitors-{month}.xlsx"
         /// * `row` (list or map): the cells, or cells by the names of their columns: a new file gets these as its first row, in alphabetical order, and a later row may leave some out, but not add one
         /// * `options` (map):
         ///   * the options of every told action
@@ -51,7 +51,7 @@ pub(super) fn sheet() -> Module {
         /// });
         /// ```
         "read",
-        (file: &str) => tell::ask("sheet.read", &json!({ "file": checked(file)? }), None),
+        (file: &str) => tell::ask("sheet.read", &json!({ "file": checked(&dated(file)?)? }), None),
     }
     module
 }
@@ -118,9 +118,97 @@ pub(super) fn file() -> Module {
         /// });
         /// ```
         "read",
-        (path: &str) => tell::ask("file.read", &json!({ "path": checked(path)? }), None),
+        (path: &str) => tell::ask("file.read", &json!({ "path": checked(&dated(path)?)? }), None),
+    }
+    function! {
+        module,
+        /// Takes away old files of a folder below `data/files`, once the run is stored.
+        ///
+        /// The oldest go first, until every rule holds. It looks into the folders below as well, and
+        /// leaves alone what was written within the last minute.
+        ///
+        /// * `folder` (text): its name; "." is the whole of `data/files`
+        /// * `options` (map): what may stay; at least one of the first three:
+        ///   * `keep` (duration): files younger than this
+        ///   * `files` (whole number): so many
+        ///   * `bytes` (text or whole number): as many as are so large together: "2GB"
+        ///   * the options of every told action
+        ///
+        /// Fails when the name is no path inside `data/files`, or no rule is said.
+        ///
+        /// ```rhai
+        /// daily("04:00", || file::prune("pictures", #{ keep: "30d", bytes: "2GB" }));
+        /// ```
+        "prune",
+        (folder: &str, options: Map) => prune(folder, options),
     }
     module
+}
+
+/// `{date}`, `{month}` and `{year}` of a name, by the clock of the home at the moment of the run. They
+/// are settled here and not when the action is performed, so that one that is late or tried again
+/// writes to the file of its day. What else stands in braces stays: names come from events as well.
+fn dated(path: &str) -> Fallible<String> {
+    let mut dated = path.to_owned();
+    for (word, pattern) in [
+        ("{date}", "%Y-%m-%d"),
+        ("{month}", "%Y-%m"),
+        ("{year}", "%Y"),
+    ] {
+        if dated.contains(word)
+            && let Some(now) = current::running(|running| running.now)
+        {
+            let now = time::format(&Dynamic::from(now.0), pattern, &time::home())?;
+            dated = dated.replace(word, &now);
+        }
+    }
+    Ok(dated)
+}
+
+const RULES: &[&str] = &["keep", "files", "bytes"];
+
+fn prune(folder: &str, mut options: Map) -> Fallible<()> {
+    let known = [RULES, tell::OPTIONS].concat();
+    let unknown = options
+        .keys()
+        .filter(|name| !known.contains(&name.as_str()));
+    let unknown: Map = unknown.map(|name| (name.clone(), Dynamic::UNIT)).collect();
+    nothing_left(&unknown, "file::prune", &known)?;
+    let folder = if folder == "." {
+        folder
+    } else {
+        checked(folder)?
+    };
+    let mut args = json!({ "path": folder });
+    for rule in RULES {
+        let Some(value) = take(&mut options, rule) else {
+            continue;
+        };
+        args[*rule] = match (*rule, value.as_int()) {
+            ("keep", _) => {
+                duration(&value, "`keep`")?;
+                value.to_string().into()
+            }
+            (_, Ok(number @ 0..)) => number.into(),
+            ("bytes", Err(_)) if value.is_string() => {
+                let text = value.to_string();
+                porchlight_core::units::parse_size(&text).or_else(wrong)?;
+                text.into()
+            }
+            _ => return wrong(format!("`{rule}` is a number that is not negative")),
+        };
+    }
+    if !RULES.iter().any(|rule| args.get(rule).is_some()) {
+        return wrong("say what may stay: `keep: \"30d\"`, `files: 1000` or `bytes: \"2GB\"`");
+    }
+    let told = Told {
+        kind: "file.prune",
+        title: format!("file::prune({folder:?})"),
+        args,
+        lane: format!("file:{folder}"),
+        ttl: DAYS,
+    };
+    tell::tell_only(told, options, "file::prune", RULES)
 }
 
 /// What is wrong with a path.
@@ -149,7 +237,8 @@ pub(super) fn tell_and_check(told: Told, mut options: Map, of: &str) -> Fallible
 }
 
 fn append(file: &str, row: &Dynamic, options: Map) -> Fallible<()> {
-    let file = checked(file)?;
+    let file = dated(file)?;
+    let file = checked(&file)?;
     if !file.ends_with(".csv") && !file.ends_with(".xlsx") {
         return wrong(format!("{file:?} is no sheet; sheets end in .csv or .xlsx"));
     }
@@ -168,7 +257,8 @@ fn append(file: &str, row: &Dynamic, options: Map) -> Fallible<()> {
 }
 
 fn save(path: &str, content: &Dynamic, options: Map) -> Fallible<()> {
-    let path = checked(path)?;
+    let path = dated(path)?;
+    let path = checked(&path)?;
     let content = convert::to_json(content, Use::Action).or_else(wrong)?;
     let args = match content {
         Value::String(text) => json!({ "path": path, "text": text }),
@@ -188,7 +278,8 @@ fn save(path: &str, content: &Dynamic, options: Map) -> Fallible<()> {
 }
 
 fn add(path: &str, text: &str, options: Map) -> Fallible<()> {
-    let path = checked(path)?;
+    let path = dated(path)?;
+    let path = checked(&path)?;
     let told = Told {
         kind: "file.append",
         title: format!("file::append({path:?})"),

@@ -79,7 +79,7 @@ pub(super) fn module() -> Module {
     module
 }
 
-fn home() -> TimeZone {
+pub(super) fn home() -> TimeZone {
     current::config().map_or(TimeZone::UTC, |config| config.place.zone())
 }
 
@@ -101,7 +101,7 @@ fn moment(value: &Dynamic) -> Fallible<Timestamp> {
     }
 }
 
-fn format(time: &Dynamic, pattern: &str, zone: &TimeZone) -> Fallible<String> {
+pub(super) fn format(time: &Dynamic, pattern: &str, zone: &TimeZone) -> Fallible<String> {
     let moment = moment(time)?;
     if pattern.len() > LONGEST_PATTERN {
         return wrong(format!("a pattern has at most {LONGEST_PATTERN} bytes"));

@@ -141,6 +141,11 @@ impl Rights {
                 }
                 Some(goes)
             }
+            "mail" => {
+                let (kind, name) = ("mail".to_owned(), text("account"));
+                self.check(&Need::Target { kind, name }, targets)?;
+                None
+            }
             "net" => {
                 let port = args["port"]
                     .as_u64()

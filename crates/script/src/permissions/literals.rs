@@ -82,6 +82,13 @@ fn of_call(call: &FnCallExpr, at: Position, targets: &[&str], own: &HashSet<&str
     match call.namespace.root() {
         "http" => seen("http", first.and_then(host)),
         "net" => seen("net", net_need(call)),
+        "mail" => seen(
+            "mail",
+            plain.map(|name| Need::Target {
+                kind: "mail".to_owned(),
+                name: name.to_owned(),
+            }),
+        ),
         "sheet" | "file" => seen("file", named(Need::File)),
         "command" => seen("command", named(Need::Command)),
         "state" => seen("state", named(Need::State)),

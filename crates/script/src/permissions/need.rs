@@ -70,7 +70,7 @@ const KINDS: &[&str] = &[
 ];
 
 /// The kinds of targets that there are in any home; a configuration may have others.
-const TARGETS: &[&str] = &["light", "message"];
+const TARGETS: &[&str] = &["light", "message", "mail"];
 
 impl Need {
     /// Reads one need: a kind, and a name or pattern. `targets` are the kinds of targets that the

@@ -77,6 +77,16 @@ const ROWS: &[Row] = &[
         names: &[],
     },
     Row {
+        page: "image",
+        about: "Pictures made of attachments: see [images](../images.md).",
+        names: &[],
+    },
+    Row {
+        page: "mail",
+        about: "Mail, through a server of the configuration: see [mail](../mail.md).",
+        names: &[],
+    },
+    Row {
         page: "net",
         about: "Datagrams and connections, for devices that speak no HTTP: see [net](../net.md).",
         names: &[],

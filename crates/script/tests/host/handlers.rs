@@ -28,6 +28,22 @@ fn an_event_cannot_be_changed() {
 }
 
 #[test]
+fn a_file_of_a_day_is_that_of_the_run() {
+    // 2023-11-14T22:13:20Z, and the home has no zone of its own.
+    let run = run(
+        "on(\"**\", |event| { sheet::append(\"v-{month}.csv\", [1]); file::append(\"{year}/{date}.txt\", \"x\"); file::save(\"{x}{date\", \"y\"); });",
+    );
+    let run = ok(run);
+    let names = run.actions.iter().map(|action| {
+        let name = action.args.get("file").or(action.args.get("path"));
+        name.and_then(|name| name.as_str()).unwrap_or_default()
+    });
+    let names: Vec<&str> = names.collect();
+    assert_eq!(names, ["v-2023-11.csv", "2023/2023-11-14.txt", "{x}{date"]);
+    assert_eq!(run.actions[0].lane, "sheet:v-2023-11.csv");
+}
+
+#[test]
 fn imports_and_constants_work_in_handlers() {
     let run = ok(run_with(
         &[(

@@ -154,6 +154,8 @@ fn nothing_undeclared_is_reached_by_any_route() {
         "command::run(\"x\" + \"y\", #{ a: 1 });",
         "net::udp(\"lamp\" + \".lan\", 56700, \"x\");",
         "net::tcp(\"lamp.lan\", 80, \"x\");",
+        "mail::send(\"fam\" + \"ily\", \"x\");",
+        "file::prune(\"a\" + \"b\", #{ files: 1 });",
         "net::wake(\"a4:bb:6d:00:00:01\");",
         "net::ask_udp(\"lamp\" + \".lan\", 56700, \"x\");",
         "net::ask_tcp(\"lamp\" + \".lan\", 80, \"x\");",

@@ -24,6 +24,7 @@ fn a_function_is_found_with_its_module_and_without() {
             "home.send",
             "hook::send",
             "http::send",
+            "mail::send",
             "message::send",
             "sms::send",
             "soap::send"
