@@ -31,9 +31,6 @@ service = "ntfy"
 url = "https://ntfy.lan"
 topic = "house"
 
-[mqtt.home]
-url = "mqtt://broker.lan"
-
 [tls.bridge]
 pin = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 

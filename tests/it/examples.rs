@@ -138,10 +138,22 @@ fn platerecognizer_opens_the_gate_for_the_family_and_writes_down_visitors_with_t
 }
 
 #[test]
-fn connectit_writes_the_transcript_into_a_file_and_calls_the_api() {
+fn connectit_fetches_the_transcript_over_the_api_with_a_signed_token() {
     let fake = Fake::start();
+    let fetched = r#"{"id":7,"headline":"Hello","created_on":"2026-01-01","text":"How are you?"}"#;
+    fake.answer_next(&format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{fetched}",
+        fetched.len()
+    ));
     let house = start("connectit", &fake);
     send(&house, &["connectit"]);
+    let question = fake.wait_for(1).swap_remove(0);
+    assert_eq!(question.method, "GET");
+    assert!(question.path.starts_with("/transcripts/"), "{question:?}");
+    assert_eq!(
+        claims(&question)["plugin_installation_uuid"],
+        "00000000-0000-4000-8000-000000000000"
+    );
     let call = asked(&fake, "/notes");
     assert!(
         call.json()["headline"].as_str().is_some(),
@@ -157,6 +169,25 @@ fn connectit_writes_the_transcript_into_a_file_and_calls_the_api() {
         })
     });
     assert!(transcript.contains('\n'), "{transcript}");
+}
+
+/// The claims of a bearer token whose signature holds.
+fn claims(asked: &Asked) -> serde_json::Value {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+    let token = asked.header("authorization").expect("a token");
+    let token = token.strip_prefix("Bearer ").expect("a bearer");
+    let (signed, signature) = token.rsplit_once('.').expect("three parts");
+    let expected = super::house::hmac_hex("example-plugin-secret", signed.as_bytes());
+    let bytes = BASE64URL.decode(signature).expect("base64");
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, expected);
+    let (_, claims) = signed.split_once('.').expect("a head and claims");
+    let claims: serde_json::Value =
+        serde_json::from_slice(&BASE64URL.decode(claims).expect("base64")).expect("JSON");
+    let lasts = claims["exp"].as_i64().zip(claims["iat"].as_i64());
+    assert_eq!(lasts.map(|(end, begin)| end - begin), Some(300));
+    claims
 }
 
 #[test]

@@ -7,6 +7,11 @@
 const FILES: &[(&str, &str, &str)] = &[
     ("aws", "lib/aws.rhai", include_str!("../stdlib/aws.rhai")),
     (
+        "connectit",
+        "lib/connectit.rhai",
+        include_str!("../stdlib/connectit.rhai"),
+    ),
+    (
         "gsheet",
         "lib/gsheet.rhai",
         include_str!("../stdlib/gsheet.rhai"),

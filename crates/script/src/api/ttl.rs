@@ -57,6 +57,7 @@ pub const TABLE: &[Row] = &[
             "hook",
             "rhombus",
             "platerecognizer",
+            "connectit",
         ],
         why: "records are as good a day later",
     },

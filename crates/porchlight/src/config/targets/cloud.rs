@@ -1,4 +1,5 @@
-//! Services on the Internet: `[aws.NAME]`, `[gsheet.NAME]`, `[hook.NAME]`, `[ifttt.NAME]`.
+//! Services on the Internet: `[aws.NAME]`, `[connectit.NAME]`, `[gsheet.NAME]`,
+//! `[hook.NAME]`, `[ifttt.NAME]`.
 
 use super::{Driver, Kind, optional, optional_secret, secret, text};
 
@@ -48,6 +49,19 @@ pub(super) const HOOK: Kind = Kind {
         keys: &[
             secret("url", "{ env = \"HOOK_URL\" }"),
             optional_secret("secret"),
+        ],
+    }],
+};
+
+pub(super) const CONNECTIT: Kind = Kind {
+    name: "connectit",
+    choice: None,
+    drivers: &[Driver {
+        name: "connectit",
+        keys: &[
+            text("plugin", "\"the plugin's installation uuid\""),
+            secret("secret", "{ env = \"CONNECTIT_SECRET\" }"),
+            optional("url"),
         ],
     }],
 };

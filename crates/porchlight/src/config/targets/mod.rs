@@ -89,6 +89,7 @@ const fn secret(name: &'static str, example: &'static str) -> Key {
 /// Every kind of target with its drivers.
 pub const KINDS: &[&Kind] = &[
     &cloud::AWS,
+    &cloud::CONNECTIT,
     &cloud::GSHEET,
     &cloud::HOOK,
     &cloud::IFTTT,
