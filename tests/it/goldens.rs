@@ -52,7 +52,7 @@ fn run(case: &Value, fake: &Fake) -> House {
     );
     let script = format!(
         "on(\"platerecognizer.recognition\", |event| {{\n{}\n}});\n",
-        texts(&case["call"])
+        texts(&case["call"]).replace("{fake}", &fake.url())
     );
     let house = House::start(&config, &[("golden.rhai", &script)]);
     let captured = root().join("tests/payloads/platerecognizer/stream_camera_headers.http");
@@ -183,6 +183,11 @@ fn messages_go_out_as_their_services_want_them() {
 #[test]
 fn phones_tickets_clouds_and_houses_are_asked_as_their_makers_say() {
     cases("house.json").iter().for_each(check);
+}
+
+#[test]
+fn plates_are_recognised_and_passed_on_as_they_came() {
+    cases("plates.json").iter().for_each(check);
 }
 
 #[test]

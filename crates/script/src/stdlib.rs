@@ -44,6 +44,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../stdlib/openeye.rhai"),
     ),
     (
+        "platerecognizer",
+        "lib/platerecognizer.rhai",
+        include_str!("../stdlib/platerecognizer.rhai"),
+    ),
+    (
         "rhombus",
         "lib/rhombus.rhai",
         include_str!("../stdlib/rhombus.rhai"),
@@ -134,6 +139,10 @@ const PARTS: &[(&str, &str)] = &[
     (
         "lib/message/words.rhai",
         include_str!("../stdlib/message/words.rhai"),
+    ),
+    (
+        "lib/platerecognizer/spelling.rhai",
+        include_str!("../stdlib/platerecognizer/spelling.rhai"),
     ),
 ];
 

@@ -16,6 +16,7 @@ mod loading;
 mod modes;
 mod parked;
 mod permissions;
+mod plates;
 mod schedule;
 mod silence;
 mod state;
