@@ -59,6 +59,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../stdlib/salient.rhai"),
     ),
     ("sms", "lib/sms.rhai", include_str!("../stdlib/sms.rhai")),
+    (
+        "siren",
+        "lib/siren.rhai",
+        include_str!("../stdlib/siren.rhai"),
+    ),
     ("soap", "lib/soap.rhai", include_str!("../stdlib/soap.rhai")),
     (
         "synology",
@@ -80,6 +85,38 @@ const FILES: &[(&str, &str, &str)] = &[
 /// Path and text of what the files above import: one for each driver or service. They are in no
 /// scope by themselves, and are replaced in the same way.
 const PARTS: &[(&str, &str)] = &[
+    (
+        "lib/light/zigbee2mqtt.rhai",
+        include_str!("../stdlib/light/zigbee2mqtt.rhai"),
+    ),
+    (
+        "lib/light/tasmota.rhai",
+        include_str!("../stdlib/light/tasmota.rhai"),
+    ),
+    (
+        "lib/light/shelly_gen1.rhai",
+        include_str!("../stdlib/light/shelly_gen1.rhai"),
+    ),
+    (
+        "lib/light/shelly.rhai",
+        include_str!("../stdlib/light/shelly.rhai"),
+    ),
+    (
+        "lib/light/lifx_lan.rhai",
+        include_str!("../stdlib/light/lifx_lan.rhai"),
+    ),
+    (
+        "lib/light/lifx_http.rhai",
+        include_str!("../stdlib/light/lifx_http.rhai"),
+    ),
+    (
+        "lib/light/govee_lan.rhai",
+        include_str!("../stdlib/light/govee_lan.rhai"),
+    ),
+    (
+        "lib/light/esphome.rhai",
+        include_str!("../stdlib/light/esphome.rhai"),
+    ),
     (
         "lib/light/any.rhai",
         include_str!("../stdlib/light/any.rhai"),

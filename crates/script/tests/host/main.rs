@@ -12,6 +12,7 @@ mod hostile_limits;
 mod hostile_memory;
 mod house;
 mod library;
+mod lights;
 mod loading;
 mod modes;
 mod parked;

@@ -1,6 +1,6 @@
 //! Lamps: `[light.NAME]`.
 
-use super::{Driver, Kind, optional, secret, text};
+use super::{Driver, Kind, optional, optional_secret, secret, text};
 
 pub(super) const LIGHT: Kind = Kind {
     name: "light",
@@ -35,6 +35,75 @@ pub(super) const LIGHT: Kind = Kind {
                 secret("token", "{ env = \"HA_TOKEN\" }"),
                 text("entity", "\"light.porch\""),
             ],
+        },
+        Driver {
+            name: "shelly",
+            keys: &[
+                text("url", "\"http://shelly.lan\""),
+                optional("component"),
+                optional("channel"),
+                optional_secret("password"),
+            ],
+        },
+        Driver {
+            name: "shelly-gen1",
+            keys: &[
+                text("url", "\"http://shelly.lan\""),
+                optional("component"),
+                optional("channel"),
+                optional("user"),
+                optional_secret("password"),
+            ],
+        },
+        Driver {
+            name: "tasmota",
+            keys: &[
+                text("url", "\"http://tasmota.lan\""),
+                optional("relay"),
+                optional("user"),
+                optional_secret("password"),
+            ],
+        },
+        Driver {
+            name: "tasmota-mqtt",
+            keys: &[
+                text("topic", "\"tasmota_1A2B3C\""),
+                optional("relay"),
+                optional("broker"),
+            ],
+        },
+        Driver {
+            name: "zigbee2mqtt",
+            keys: &[
+                text("device", "\"porch\""),
+                optional("base"),
+                optional("broker"),
+            ],
+        },
+        Driver {
+            name: "esphome",
+            keys: &[
+                text("url", "\"http://esphome.lan\""),
+                text("entity", "\"Porch Light\""),
+                optional("user"),
+                optional_secret("password"),
+            ],
+        },
+        Driver {
+            name: "lifx-lan",
+            keys: &[text("host", "\"192.0.2.20\""), optional("port")],
+        },
+        Driver {
+            name: "lifx-http",
+            keys: &[
+                text("url", "\"https://api.lifx.com\""),
+                secret("token", "{ env = \"LIFX_TOKEN\" }"),
+                text("selector", "\"label:Hall\""),
+            ],
+        },
+        Driver {
+            name: "govee-lan",
+            keys: &[text("host", "\"192.0.2.21\""), optional("port")],
         },
     ],
 };

@@ -9,6 +9,7 @@ mod cloud;
 mod homeassistant;
 mod light;
 mod message;
+mod siren;
 mod sms;
 mod soap;
 mod ticket;
@@ -97,6 +98,7 @@ pub const KINDS: &[&Kind] = &[
     &light::LIGHT,
     &message::MESSAGE,
     &sms::SMS,
+    &siren::SIREN,
     &soap::SOAP,
     &ticket::TICKET,
     &vms::NX,
