@@ -3,7 +3,7 @@
 
 use super::Server;
 use super::mosquitto::Broker;
-use crate::house::eventually;
+use crate::house::{House, eventually, gate_config};
 
 /// What it is started with.
 const FILES: [(&str, &str); 3] = [
@@ -117,6 +117,33 @@ fn the_radio_prints_the_frames_of_lamp_group_and_siren() {
     assert!(u128::from(blink.at) >= began, "{blink:?} after {began}");
     assert!(blink.hex.ends_with("400000"), "{blink:?}");
     zigbee.wait_for(GROUP, "genIdentify.triggerEffect");
+    let siren = zigbee.wait_for(SIREN, "ssIasWd.startWarning");
+    assert_eq!(siren.payload["warningduration"], 10);
+}
+
+/// From a signed webhook to the bytes that go over the air.
+#[test]
+fn a_webhook_flashes_a_zigbee_lamp_and_sounds_a_siren() {
+    let Some(zigbee) = Zigbee::start() else {
+        return;
+    };
+    let config = format!(
+        "{}\n[mqtt.house]\nurl = \"mqtt://127.0.0.1:{}\"\nuser = \"{}\"\npassword = \"{}\"\n\
+         [light.porch]\ndriver = \"zigbee2mqtt\"\ndevice = \"porch\"\n\
+         [siren.yard]\ndriver = \"zigbee2mqtt\"\ndevice = \"siren\"\n",
+        gate_config(),
+        super::mosquitto::PORT,
+        super::mosquitto::USER,
+        super::mosquitto::PASSWORD,
+    );
+    let script = r#"on("gate.*", |event| {
+        light::flash("porch", #{ times: 1 });
+        siren::sound("yard", #{ "for": "10s" });
+    });"#;
+    let house = House::start(&config, &[("alarm.rhai", script)]);
+    house.post_ok("{}");
+    let blink = zigbee.wait_for(LAMP, "genIdentify.triggerEffect");
+    assert!(blink.hex.ends_with("400000"), "{blink:?}");
     let siren = zigbee.wait_for(SIREN, "ssIasWd.startWarning");
     assert_eq!(siren.payload["warningduration"], 10);
 }
