@@ -21,6 +21,7 @@ mod names;
 mod places;
 mod refused;
 mod types;
+mod unused;
 mod walk;
 
 use crate::explain;
@@ -50,6 +51,7 @@ const RULES: &[Rule] = &[
     places::rule,
     refused::rule,
     types::rule,
+    unused::rule,
     habits::rule,
 ];
 
@@ -105,6 +107,7 @@ fn file(file: &File<'_>, ast: &AST) -> Vec<Diagnostic> {
         members: members(ast),
         aliases: imports(ast).0.into_iter().map(|(_, alias)| alias).collect(),
         closures: Closures::of(ast),
+        read: unused::read(ast),
     };
     let mut found: Vec<Diagnostic> = Vec::new();
     walk(ast, &mut |nodes: &[ASTNode]| {
@@ -128,6 +131,8 @@ struct Check<'a> {
     members: HashSet<String>,
     aliases: HashSet<String>,
     closures: Closures<'a>,
+    /// The variables that are read somewhere.
+    read: HashSet<String>,
 }
 
 impl Check<'_> {

@@ -367,6 +367,21 @@ fn a_type_of_events_that_is_none_is_an_error_before_a_run_gets_there() {
 }
 
 #[test]
+fn a_wait_that_is_kept_for_nobody_is_a_warning() {
+    for call in ["later(\"5m\", || ())", "job(|| ())"] {
+        warning(
+            &format!("let w = {call};"),
+            "nothing uses the wait `w`",
+            "cancel(w)",
+        );
+    }
+    none("on(\"a\", |event| { let w = later(\"5m\", || ()); cancel(w); });");
+    none("on(\"a\", |event| { let w = later(\"5m\", || ()); later(\"1m\", || cancel(w)); });");
+    none("on(\"a\", |event| { let w = later(\"5m\", || ()); log::info(w.id); });");
+    none("fn later(a) { a } on(\"a\", |event| { let w = later(1); });");
+}
+
+#[test]
 fn a_comparison_that_never_holds_is_a_warning() {
     warning("if event.type == 5 { log::info(1); }", "never true", "");
     warning("if \"17\" != event.id { log::info(1); }", "always true", "");
