@@ -15,6 +15,7 @@ pub mod mosquitto;
 mod moto;
 mod postfix;
 mod spyne;
+mod synapse;
 pub mod zigbee2mqtt;
 
 use super::house::eventually;
