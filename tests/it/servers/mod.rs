@@ -14,6 +14,7 @@ mod libreoffice;
 pub mod mosquitto;
 mod moto;
 mod postfix;
+mod redmine;
 mod spyne;
 mod synapse;
 pub mod zigbee2mqtt;
