@@ -1,11 +1,10 @@
 //! Redmine: a ticket system as people run it, with its own opinion of what it is sent.
 
-use super::Server;
+use super::{Server, shown};
 use crate::goldens::seen_at;
 use crate::house::{House, eventually, gate_config};
-use crate::http::{find, send};
+use crate::http::find;
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, SocketAddr};
 
 const PORT: u16 = 14950;
 const START: &str = include_str!("../../servers/redmine/start.sh");
@@ -36,24 +35,14 @@ impl Redmine {
         Some(Self { _server: server })
     }
 
-    fn get(&self, path: &str) -> Vec<u8> {
-        let request = format!(
-            "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{PORT}\r\nX-Redmine-API-Key: {KEY}\r\n\r\n"
-        );
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-        let answer = send(address, request.as_bytes()).expect("an answer");
-        assert_eq!(answer.status, 200, "{path}: {answer:?}");
-        answer.body.into_bytes()
-    }
-
     /// What it shows to somebody who asks: tickets with what is attached, the oldest first.
     fn tickets(&self) -> Vec<Value> {
-        let all = self.get("/issues.json?sort=id");
-        let all: Value = serde_json::from_slice(&all).expect("JSON");
+        let known = [("X-Redmine-API-Key", KEY)];
+        let all = shown(PORT, "/issues.json?sort=id", &known);
         let ids = all["issues"].as_array().expect("issues").iter();
         let one = |issue: &Value| {
-            let shown = self.get(&format!("/issues/{}.json?include=attachments", issue["id"]));
-            serde_json::from_slice::<Value>(&shown).expect("JSON")["issue"].clone()
+            let path = format!("/issues/{}.json?include=attachments", issue["id"]);
+            shown(PORT, &path, &known)["issue"].clone()
         };
         ids.map(one).collect()
     }
