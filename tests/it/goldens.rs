@@ -124,7 +124,8 @@ fn seen(asked: &Asked, expected: &Value, fake: &Fake) -> Value {
     Value::Object(seen)
 }
 
-fn pairs(query: &str) -> Value {
+/// The pairs of a query or a form.
+pub fn pairs(query: &str) -> Value {
     let mut pairs = Map::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -133,7 +134,7 @@ fn pairs(query: &str) -> Value {
     pairs.into()
 }
 
-fn decoded(text: &str) -> String {
+pub fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -151,7 +152,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// The parts: a text by its text, a file by its name, type and size.
-fn parts(asked: &Asked) -> Value {
+pub fn parts(asked: &Asked) -> Value {
     let content_type = asked.header("content-type").expect("a content type");
     let boundary = content_type.split("boundary=").nth(1).expect("a boundary");
     let mark = format!("--{boundary}");

@@ -44,6 +44,7 @@ mod secrets;
 mod servers;
 mod silence;
 mod state;
+mod tickets;
 mod tls;
 mod unstorable;
 mod verify;
