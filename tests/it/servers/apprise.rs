@@ -6,8 +6,13 @@ use super::oracle::{Row, compare};
 const ASK: &str = include_str!("../../servers/apprise/ask.py");
 const TITLE: &str = "Gate";
 const TEXT: &str = "It's <open>";
+/// A file of as many bytes as the picture of the event has.
+const PICTURE: &str = "image.jpg";
+const ICON: &str = "Apprise's own picture, from its repository";
 
 const CALL: &str = "message::send(\"out\", \"It's <open>\", #{ title: \"Gate\" })";
+const SHOW: &str =
+    "message::send(\"out\", \"It's <open>\", #{ title: \"Gate\", image: event.attachments[0] })";
 const SMS: &str = "sms::send(\"out\", \"Gate\\r\\nIt's <open>\")";
 
 const ROWS: &[Row] = &[
@@ -25,10 +30,7 @@ const ROWS: &[Row] = &[
                 "json/allowed_mentions",
                 "a plate or a name such as @everyone calls nobody",
             ),
-            (
-                "json/avatar_url",
-                "Apprise's own picture, from its repository",
-            ),
+            ("json/avatar_url", ICON),
             (
                 "json/content",
                 "a headline in bold; Apprise's is a line like any other",
@@ -46,10 +48,7 @@ const ROWS: &[Row] = &[
         target: "[message.out]\nservice = \"ntfy\"\nurl = \"{fake}/\"\ntopic = \"house\"",
         call: CALL,
         answers: &[(200, "{}")],
-        differ: &[(
-            "header.x-icon",
-            "Apprise's own picture, from its repository",
-        )],
+        differ: &[("header.x-icon", ICON)],
     },
     Row {
         theirs: &[
@@ -217,6 +216,62 @@ const ROWS: &[Row] = &[
             "the newer form, in which an applet gets any JSON and not three values",
         )],
     },
+    Row {
+        theirs: &["ntfy://127.0.0.1/house", TITLE, TEXT, PICTURE],
+        target: "[message.out]\nservice = \"ntfy\"\nurl = \"{fake}/\"\ntopic = \"house\"",
+        call: SHOW,
+        answers: &[(200, "{}")],
+        differ: &[
+            ("header.content-type", "what the picture says of itself"),
+            ("header.x-icon", ICON),
+            (
+                "method",
+                "PUT, as the page on attachments has it; ntfy takes both",
+            ),
+        ],
+    },
+    Row {
+        theirs: &[
+            "tgram://123456789:abcdefg_hijklmnopqrstuvwxyzABCDEF/42/?format=text",
+            TITLE,
+            TEXT,
+            PICTURE,
+        ],
+        target: "[message.out]\nservice = \"telegram\"\nurl = \"{fake}\"\ntoken = \"123456789:abcdefg_hijklmnopqrstuvwxyzABCDEF\"\nchat = \"42\"",
+        call: SHOW,
+        answers: &[(200, r#"{"ok": true}"#)],
+        differ: &[
+            ("part.caption", "no markup, so the headline is a line"),
+            (
+                "part.parse_mode",
+                "as HTML a `<` of a sender would be refused",
+            ),
+            (
+                "part.show_caption_above_media",
+                "below the picture, as people know it",
+            ),
+            ("part.title", "no field of sendPhoto"),
+        ],
+    },
+    Row {
+        theirs: &[
+            "pover://uuuuuuuuuuuuuuuuuuuuuuuuuuuuuu@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            TITLE,
+            TEXT,
+            PICTURE,
+        ],
+        target: "[message.out]\nservice = \"pushover\"\nurl = \"{fake}\"\ntoken = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\nuser = \"uuuuuuuuuuuuuuuuuuuuuuuuuuuuuu\"",
+        call: SHOW,
+        answers: &[(200, r#"{"status": 1}"#)],
+        differ: &[
+            (
+                "header.authorization",
+                "the token stands in the form, where the API asks for it",
+            ),
+            ("part.device", "all devices is what saying nothing means"),
+            ("part.sound", "the one that the person chose"),
+        ],
+    },
 ];
 
 #[test]
@@ -225,6 +280,7 @@ fn messages_agree_with_what_apprise_sends() {
         return;
     };
     server.write("ask.py", ASK);
+    server.write(PICTURE, &"x".repeat(1158));
     for row in ROWS {
         compare(&server, &["python", "ask.py"], row, false);
     }

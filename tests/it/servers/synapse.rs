@@ -1,6 +1,7 @@
 //! Synapse, the Matrix server, with its limits in force: it answers 429 and says when to come again.
 
-use super::Server;
+use super::{Server, shown};
+use crate::goldens::seen_at;
 use crate::house::{House, eventually, gate_config};
 use crate::http::{request, send};
 use serde_json::{Value, json};
@@ -93,6 +94,15 @@ impl Matrix {
         answer["room_id"].as_str().expect("a room").to_owned()
     }
 
+    /// The configuration of a house that writes to this room.
+    fn channel(&self, room: &str) -> String {
+        format!(
+            "{}\n[message.room]\nservice = \"matrix\"\nurl = \"http://127.0.0.1:{PORT}\"\ntoken = \"{}\"\nroom = \"{room}\"\n",
+            gate_config(),
+            self.token
+        )
+    }
+
     /// What was said in a room, oldest first, as anybody in it would read it.
     fn said(&self, room: &str) -> Vec<String> {
         let filter = json!({ "room_events": { "search_term": "visitor", "keys": ["content.body"], "order_by": "recent", "filter": { "rooms": [room], "limit": 100 } } });
@@ -112,11 +122,7 @@ fn a_server_that_wants_to_be_asked_more_slowly_gets_every_message_once_and_in_or
         return;
     };
     let room = matrix.room();
-    let config = format!(
-        "{}\n[message.room]\nservice = \"matrix\"\nurl = \"http://127.0.0.1:{PORT}\"\ntoken = \"{}\"\nroom = \"{room}\"\n",
-        gate_config(),
-        matrix.token
-    );
+    let config = matrix.channel(&room);
     let script = r#"on("gate.*", |event| message::send("room", `visitor ${event.data.number}`));"#;
     let house = House::start(&config, &[("visitors.rhai", script)]);
     for number in 0..MESSAGES {
@@ -137,4 +143,46 @@ fn a_server_that_wants_to_be_asked_more_slowly_gets_every_message_once_and_in_or
         (said.len() >= MESSAGES).then_some(said)
     });
     assert_eq!(said, expected);
+}
+
+#[test]
+fn a_picture_is_stored_and_shown_before_its_words() {
+    let Some(matrix) = Matrix::start() else {
+        return;
+    };
+    let room = matrix.room();
+    let config = matrix.channel(&room)
+        + "[webhook.driveway]\npreset = \"platerecognizer\"\nproof = \"none\"\n";
+    let script = r#"on("platerecognizer.recognition", |event| {
+        message::send("room", "Who is <this>?", #{ title: "Gate", image: event.attachments[0] });
+    });"#;
+    let house = House::start(&config, &[("gate.rhai", script)]);
+    assert_eq!(house.send(&seen_at("driveway")).status, 200);
+    house.wait_for_done(2);
+    let known = [("Authorization", format!("Bearer {}", matrix.token))];
+    let known = [(known[0].0, known[0].1.as_str())];
+    let room = room.replace('!', "%21").replace(':', "%3A");
+    let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=2");
+    let said = shown(PORT, &path, &known);
+    let [words, picture] = [0, 1].map(|at| &said["chunk"][at]["content"]);
+    assert_eq!(words["body"], "Gate\nWho is <this>?");
+    assert_eq!(picture["msgtype"], "m.image");
+    assert_eq!(
+        picture["info"],
+        json!({ "mimetype": "image/jpeg", "size": 1158 })
+    );
+    let stored = picture["url"].as_str().expect("an address");
+    let stored = stored.strip_prefix("mxc://").expect("its own address");
+    let request = format!(
+        "GET /_matrix/client/v1/media/download/{stored} HTTP/1.0\r\nAuthorization: {}\r\n\r\n",
+        known[0].1
+    );
+    let answer = send(
+        SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+        request.as_bytes(),
+    );
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("image/jpeg"));
+    assert_eq!(answer.header("content-length"), Some("1158"));
 }

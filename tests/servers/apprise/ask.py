@@ -1,6 +1,6 @@
 """Prints, as one JSON line each, the requests that Apprise makes for an address and a message.
 
-    ask.py ADDRESS TITLE TEXT
+    ask.py ADDRESS TITLE TEXT [PICTURE]
     {"method": "POST", "url": "...", "headers": {...}, "body": "one letter for each byte"}
 
 Nothing is sent: what would put a request on the wire prints it, and says that all is well.
@@ -27,8 +27,8 @@ def send(self, request, **options):
 requests.adapters.HTTPAdapter.send = send
 import apprise  # noqa: E402  (after the replacement)
 
-address, title, text = sys.argv[1:]
+address, title, text, *pictures = sys.argv[1:]
 sender = apprise.Apprise()
 if not sender.add(address):
     sys.exit(f"Apprise does not know {address}")
-sys.exit(0 if sender.notify(body=text, title=title) else 1)
+sys.exit(0 if sender.notify(body=text, title=title, attach=pictures or None) else 1)
