@@ -19,6 +19,7 @@ mod fake;
 mod flood;
 mod forward;
 mod goldens;
+mod held_against;
 mod homeassistant;
 mod hostile;
 mod house;
