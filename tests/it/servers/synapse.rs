@@ -20,8 +20,13 @@ struct Matrix {
 
 impl Matrix {
     fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// With these lines more in its configuration.
+    fn start_with(more: &str) -> Option<Self> {
         let mut server = Server::hold("synapse")?;
-        server.write("homeserver.yaml", CONFIGURATION);
+        server.write("homeserver.yaml", &format!("{CONFIGURATION}{more}"));
         let python = |server: &Server, more: &[&str]| {
             let mut command = server.command("python");
             let with = [
@@ -96,11 +101,17 @@ impl Matrix {
 
     /// The configuration of a house that writes to this room.
     fn channel(&self, room: &str) -> String {
-        format!(
-            "{}\n[message.room]\nservice = \"matrix\"\nurl = \"http://127.0.0.1:{PORT}\"\ntoken = \"{}\"\nroom = \"{room}\"\n",
-            gate_config(),
-            self.token
-        )
+        gate_config() + "\n" + &channel("room", &self.token, room)
+    }
+
+    /// The last messages of a room, the newest first.
+    fn last(&self, room: &str, count: usize) -> Vec<Value> {
+        let bearer = format!("Bearer {}", self.token);
+        let room = room.replace('!', "%21").replace(':', "%3A");
+        let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit={count}");
+        let said = shown(PORT, &path, &[("Authorization", &bearer)]);
+        let said = said["chunk"].as_array().expect("messages").iter();
+        said.map(|one| one["content"].clone()).collect()
     }
 
     /// What was said in a room, oldest first, as anybody in it would read it.
@@ -115,6 +126,18 @@ impl Matrix {
             .collect()
     }
 }
+
+fn channel(name: &str, token: &str, room: &str) -> String {
+    format!(
+        "[message.{name}]\nservice = \"matrix\"\nurl = \"http://127.0.0.1:{PORT}\"\ntoken = \"{token}\"\nroom = \"{room}\"\n"
+    )
+}
+
+/// A camera whose pictures go to a room.
+const CAMERA: &str = "[webhook.driveway]\npreset = \"platerecognizer\"\nproof = \"none\"\n";
+const SHOW: &str = r#"on("platerecognizer.recognition", |event| {
+    message::send("room", "Who is <this>?", #{ title: "Gate", image: event.attachments[0] });
+});"#;
 
 #[test]
 fn a_server_that_wants_to_be_asked_more_slowly_gets_every_message_once_and_in_order() {
@@ -151,20 +174,11 @@ fn a_picture_is_stored_and_shown_before_its_words() {
         return;
     };
     let room = matrix.room();
-    let config = matrix.channel(&room)
-        + "[webhook.driveway]\npreset = \"platerecognizer\"\nproof = \"none\"\n";
-    let script = r#"on("platerecognizer.recognition", |event| {
-        message::send("room", "Who is <this>?", #{ title: "Gate", image: event.attachments[0] });
-    });"#;
-    let house = House::start(&config, &[("gate.rhai", script)]);
+    let house = House::start(&(matrix.channel(&room) + CAMERA), &[("gate.rhai", SHOW)]);
     assert_eq!(house.send(&seen_at("driveway")).status, 200);
     house.wait_for_done(2);
-    let known = [("Authorization", format!("Bearer {}", matrix.token))];
-    let known = [(known[0].0, known[0].1.as_str())];
-    let room = room.replace('!', "%21").replace(':', "%3A");
-    let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=2");
-    let said = shown(PORT, &path, &known);
-    let [words, picture] = [0, 1].map(|at| &said["chunk"][at]["content"]);
+    let said = matrix.last(&room, 2);
+    let (words, picture) = (&said[0], &said[1]);
     assert_eq!(words["body"], "Gate\nWho is <this>?");
     assert_eq!(picture["msgtype"], "m.image");
     assert_eq!(
@@ -174,8 +188,8 @@ fn a_picture_is_stored_and_shown_before_its_words() {
     let stored = picture["url"].as_str().expect("an address");
     let stored = stored.strip_prefix("mxc://").expect("its own address");
     let request = format!(
-        "GET /_matrix/client/v1/media/download/{stored} HTTP/1.0\r\nAuthorization: {}\r\n\r\n",
-        known[0].1
+        "GET /_matrix/client/v1/media/download/{stored} HTTP/1.0\r\nAuthorization: Bearer {}\r\n\r\n",
+        matrix.token
     );
     let answer = send(
         SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
@@ -185,4 +199,39 @@ fn a_picture_is_stored_and_shown_before_its_words() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("image/jpeg"));
     assert_eq!(answer.header("content-length"), Some("1158"));
+}
+
+#[test]
+fn a_picture_that_is_too_large_leaves_its_words_and_what_is_refused_is_dead() {
+    let Some(matrix) = Matrix::start_with("max_upload_size: 1K\n") else {
+        return;
+    };
+    let room = matrix.room();
+    let config = [
+        matrix.channel(&room),
+        CAMERA.to_owned(),
+        channel("stranger", "syt_nobody", &room),
+        channel("elsewhere", &matrix.token, "!elsewhere:localhost"),
+    ];
+    let say = r#"on("gate.*", |event| message::send(event.data.to, "x"));"#;
+    let house = House::start(&config.concat(), &[("gate.rhai", SHOW), ("say.rhai", say)]);
+    assert_eq!(house.send(&seen_at("driveway")).status, 200);
+    house.wait_for_done(1);
+    let said = matrix.last(&room, 1);
+    assert_eq!(
+        said[0]["body"],
+        "Gate\nWho is <this>?\n\n(A picture belongs here, which could not be uploaded.)"
+    );
+    for (to, says) in [
+        ("stranger", "M_UNKNOWN_TOKEN"),
+        ("elsewhere", "M_FORBIDDEN"),
+    ] {
+        house.post_ok(&json!({ "to": to }).to_string());
+        let dead = eventually(says, || {
+            let actions = house.actions();
+            let mut dead = actions.into_iter().filter(|one| one["status"] == "dead");
+            dead.find(|one| one.to_string().contains(says))
+        });
+        assert!(!dead.to_string().contains("syt_nobody"), "{dead}");
+    }
 }
