@@ -2,7 +2,7 @@
 
 use super::fake::{Asked, Fake};
 use super::goldens::seen_at;
-use super::house::{House, eventually};
+use super::house::{House, eventually, gate_config};
 
 /// Opens a ticket with a picture at a service that answers like this; gives what it was asked once
 /// the action is settled.
@@ -100,4 +100,40 @@ fn a_ticket_whose_picture_is_refused_says_so_and_is_opened() {
     );
     assert_eq!(comment["uploads"], serde_json::Value::Null);
     assert!(settled.contains("\"status\":\"done\""), "{settled}");
+}
+
+/// Files of the library have functions of the same names, and each its own secret.
+#[test]
+fn tickets_at_several_services_carry_each_the_key_of_their_own() {
+    let (yard, lab) = (Fake::start(), Fake::start());
+    for fake in [&yard, &lab] {
+        for _ in 0..3 {
+            fake.answer_next("HTTP/1.1 201 X\r\nContent-Length: 2\r\n\r\n{}");
+        }
+    }
+    let config = format!(
+        "{}\n[ticket.yard]\nservice = \"redmine\"\nurl = \"{}\"\nkey = \"redmine-key\"\nproject = \"gate\"\n\
+         [ticket.lab]\nservice = \"gitlab\"\nurl = \"{}\"\ntoken = \"gitlab-token\"\nproject = \"42\"\n",
+        gate_config(),
+        yard.url(),
+        lab.url()
+    );
+    let script = r#"
+        fn key(place) { `mine ${place}` }
+        on("gate.*", |event| {
+            for n in 0..3 { ticket::open("yard", key(n)); }
+            for n in 0..3 { ticket::open("lab", key(n)); }
+        });
+    "#;
+    let house = House::start(&config, &[("desk.rhai", script)]);
+    house.post_ok("{}");
+    house.wait_for_done(6);
+    for asked in yard.asked() {
+        assert_eq!(asked.header("x-redmine-api-key"), Some("redmine-key"));
+        assert_eq!(asked.header("private-token"), None);
+    }
+    for asked in lab.asked() {
+        assert_eq!(asked.header("private-token"), Some("gitlab-token"));
+        assert_eq!(asked.header("x-redmine-api-key"), None);
+    }
 }
