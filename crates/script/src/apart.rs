@@ -28,9 +28,12 @@ pub(crate) fn register(engine: &mut Engine) {
     // Rhai calls it volatile, not bad: a later version may shape it otherwise.
     #[expect(deprecated)]
     engine.on_parse_token(|token, position, _| match token {
+        // Far to the right of a long line all positions are the same, so the name counts too.
         Token::Identifier(name) => match renamed(position) {
-            Some(other) => Token::Identifier(Box::new(other.into())),
-            None => Token::Identifier(name),
+            Some(other) if plain(&other) == name.as_str() => {
+                Token::Identifier(Box::new(other.into()))
+            }
+            _ => Token::Identifier(name),
         },
         other => other,
     });

@@ -2,7 +2,10 @@
 //! call of a run.
 
 use super::support::*;
-use serde_json::json;
+use porchlight_core::Outcome;
+use porchlight_script::*;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// What a run of this handler tells, with two libraries that each have a `helper` of their own.
 fn told(body: &str, more: &str) -> String {
@@ -64,4 +67,75 @@ fn a_mistake_names_functions_as_they_are_written() {
         "{said}"
     );
     assert!(!said.contains("__of_"), "{said}");
+}
+
+/// Of each driver of lamps and sirens a call from its maker's contract, with a target of its own.
+fn lamps() -> Vec<(String, Value, String)> {
+    let cases: Value = serde_json::from_str(include_str!("../lights.json")).unwrap();
+    let cases = cases["cases"].as_array().unwrap().iter().enumerate();
+    cases
+        .map(|(number, case)| {
+            let kind = case["kind"].as_str().unwrap_or("light").to_owned();
+            let mut target = case["target"].clone();
+            target["url"] = format!("http://lamp-{number}.lan").into();
+            target["answer"] = case["answer"].clone();
+            let call = case["call"].as_str().unwrap();
+            let call = call.replace("NAME", &format!("\"it-{number}\""));
+            (kind, target, format!("try {{ {call} }} catch {{}}"))
+        })
+        .collect()
+}
+
+/// What one run of these calls tells, in their order.
+fn tells(lamps: &[(String, Value, String)], chosen: &[usize]) -> Vec<Value> {
+    let mut targets: Map<String, Value> = Map::new();
+    for (number, (kind, target, _)) in lamps.iter().enumerate() {
+        let named = targets.entry(kind.clone()).or_insert_with(|| json!({}));
+        named[format!("it-{number}")] = target.clone();
+    }
+    let answers: Vec<Value> = lamps.iter().map(|one| one.1["answer"].clone()).collect();
+    let host = Host::new(HostConfig {
+        targets: targets.into(),
+        ask: Arc::new(move |_, args, _| {
+            let url = args["url"].as_str().unwrap_or_default();
+            let number = url
+                .split_once("lamp-")
+                .and_then(|(_, rest)| rest.split_once('.'));
+            let number: Option<usize> = number.and_then(|(number, _)| number.parse().ok());
+            let answer = number.map_or(Value::Null, |number| answers[number].clone());
+            Ok(json!({ "ok": true, "status": 200, "json": answer }))
+        }),
+        clock: Arc::new(|| NOW),
+        limits: Limits {
+            asks: 1000,
+            actions: 1000,
+            waits: 1000,
+            ..Limits::default()
+        },
+        ..HostConfig::default()
+    });
+    let calls: Vec<&str> = chosen.iter().map(|&one| lamps[one].2.as_str()).collect();
+    let source = format!("on(\"**\", |event| {{\n{}\n}});", calls.join("\n"));
+    let script = host.load("gate.rhai", &source).unwrap();
+    let run = host.run(&script, 0, &event("a", json!({})), NOW);
+    assert_eq!(run.outcome, Outcome::Ok);
+    run.actions.into_iter().map(|action| action.args).collect()
+}
+
+#[test]
+fn all_lamps_in_one_run_are_told_what_each_is_told_alone() {
+    on_big_stack(|| {
+        let lamps = lamps();
+        let all: Vec<usize> = (0..lamps.len()).collect();
+        let alone: Vec<Value> = all.iter().flat_map(|&one| tells(&lamps, &[one])).collect();
+        assert!(alone.len() >= 20, "{}", alone.len());
+        assert_eq!(tells(&lamps, &all), alone);
+        let (mut back, mut order) = (alone, all);
+        order.reverse();
+        let mut turned = tells(&lamps, &order);
+        let key = |args: &Value| args.to_string();
+        back.sort_by_key(key);
+        turned.sort_by_key(key);
+        assert_eq!(turned, back);
+    });
 }
