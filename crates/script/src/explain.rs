@@ -3,7 +3,7 @@
 //! Rhai's errors are chains: each call wraps the one below, with the file of the function that was
 //! called. The leaf is what happened; its place is what people look for; the chain is the stack.
 
-use crate::deadline;
+use crate::{apart, deadline};
 use porchlight_core::units::format_duration;
 use porchlight_core::{Diagnostic, Place};
 use rhai::{Dynamic, EvalAltResult, Position};
@@ -25,7 +25,8 @@ pub(crate) fn mistake(error: &EvalAltResult, file: &str) -> Mistake {
     loop {
         match leaf {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, position) => {
-                if !position.is_none() {
+                // The front of a library is nowhere.
+                if !position.is_none() && path != apart::MARK {
                     let name = if name.starts_with("anon$") {
                         "a closure"
                     } else {
@@ -47,7 +48,11 @@ pub(crate) fn mistake(error: &EvalAltResult, file: &str) -> Mistake {
             _ => break,
         }
     }
-    let position = leaf.position();
+    let mut position = leaf.position();
+    if path == apart::MARK {
+        file.clone_into(&mut path);
+        position = Position::NONE;
+    }
     let (message, help) = words(leaf);
     let help = match (help.is_empty(), stack.is_empty()) {
         (_, true) => help,

@@ -3,6 +3,7 @@
 //! The top level runs in isolation and under a short deadline; telling or asking there is an error.
 //! Everything that can be found at once is reported at once.
 
+use crate::apart;
 use crate::check::{self, Functions};
 use crate::compile::compile;
 use crate::current::{self, Current, Loading};
@@ -162,7 +163,12 @@ pub(crate) fn library(engine: &Engine, key: &str, text: &str) -> Fallible<rhai::
     Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &ask)?;
     let state = current::loading(|loading| loading.captured.take()).flatten();
     keep(key, &ast, state)?;
-    Ok(module)
+    current::loading(|loading| {
+        loading
+            .modules
+            .insert(apart::BEHIND.to_owned(), module.clone())
+    });
+    Ok(apart::front(engine, &ast, &module)?.into())
 }
 
 fn keep(path: &str, ast: &AST, state: Option<GlobalRuntimeState>) -> Fallible<()> {
