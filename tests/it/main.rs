@@ -25,6 +25,7 @@ mod hostile;
 mod house;
 mod http;
 mod layering;
+mod lights;
 mod mqtt;
 mod mqtt_away;
 mod mqtt_tls;
