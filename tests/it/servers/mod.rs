@@ -9,6 +9,7 @@ mod aiosmtpd;
 mod apprise;
 mod authlib;
 mod emulate;
+mod homeassistant;
 mod httpbin;
 mod libreoffice;
 pub mod mosquitto;
