@@ -11,6 +11,7 @@ mod authlib;
 mod clients;
 mod emulate;
 mod gammu;
+mod homeassistant;
 mod httpbin;
 mod libreoffice;
 pub mod mosquitto;
