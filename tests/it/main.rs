@@ -17,6 +17,7 @@ mod doctor;
 mod examples;
 mod fake;
 mod flood;
+mod form;
 mod forward;
 mod goldens;
 mod held_against;
