@@ -178,6 +178,10 @@ const PARTS: &[(&str, &str)] = &[
         include_str!("../stdlib/message/words.rhai"),
     ),
     (
+        "lib/platerecognizer/passing.rhai",
+        include_str!("../stdlib/platerecognizer/passing.rhai"),
+    ),
+    (
         "lib/ticket/desk.rhai",
         include_str!("../stdlib/ticket/desk.rhai"),
     ),

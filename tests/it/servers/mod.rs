@@ -9,8 +9,10 @@ mod aiosmtpd;
 mod apprise;
 mod authlib;
 mod clients;
+mod control_room;
 mod emulate;
 mod gammu;
+mod homeassistant;
 mod httpbin;
 mod libreoffice;
 pub mod mosquitto;
@@ -70,9 +72,14 @@ impl Server {
 
     /// A command of the server: `server.command("mosquitto_passwd")`, run in its folder.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.place.join("run"));
+        let mut command = Command::new(self.program());
         command.arg(program).current_dir(self.dir.path());
         command
+    }
+
+    /// What runs a command of the server as its first argument.
+    pub fn program(&self) -> PathBuf {
+        self.place.join("run")
     }
 
     /// Writes a file of the server, such as its configuration.
