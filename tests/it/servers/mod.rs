@@ -11,6 +11,7 @@ mod authlib;
 mod emulate;
 mod httpbin;
 mod libreoffice;
+mod lifx;
 pub mod mosquitto;
 mod moto;
 mod postfix;
