@@ -15,6 +15,7 @@ mod lifx;
 pub mod mosquitto;
 mod moto;
 mod postfix;
+mod prism;
 mod spyne;
 mod synapse;
 pub mod zigbee2mqtt;
