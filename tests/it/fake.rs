@@ -32,12 +32,32 @@ impl Asked {
     }
 }
 
+/// What a server says that has a mind of its own: the body of a `200`.
+type Device = Box<dyn FnMut(&Asked) -> String + Send>;
+
 #[derive(Default)]
 struct Shared {
     asked: Vec<Asked>,
     answers: VecDeque<String>,
     default: String,
+    device: Option<Device>,
     held: bool,
+}
+
+impl Shared {
+    fn answer(&mut self, asked: &Asked) -> String {
+        if let Some(answer) = self.answers.pop_front() {
+            return answer;
+        }
+        let Some(device) = &mut self.device else {
+            return self.default.clone();
+        };
+        let body = device(asked);
+        let length = body.len();
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+    }
 }
 
 /// The server; it lives as long as the process.
@@ -73,6 +93,13 @@ impl Fake {
                 std::thread::spawn(move || _ = answer(stream, &shared));
             }
         });
+        fake
+    }
+
+    /// Starts a server that is a device: it answers `200` with what this makes of a request.
+    pub fn device(device: impl FnMut(&Asked) -> String + Send + 'static) -> Self {
+        let fake = Self::start();
+        fake.shared.lock().expect("lock").device = Some(Box::new(device));
         fake
     }
 
@@ -128,11 +155,10 @@ fn answer(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> 
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             let at = Instant::now();
-            shared.asked.push(Asked { at, ..asked });
-            shared
-                .answers
-                .pop_front()
-                .unwrap_or_else(|| shared.default.clone())
+            let asked = Asked { at, ..asked };
+            let answer = shared.answer(&asked);
+            shared.asked.push(asked);
+            answer
         };
         super::house::eventually("the answer is let out", || {
             let held = shared

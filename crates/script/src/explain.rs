@@ -3,7 +3,7 @@
 //! Rhai's errors are chains: each call wraps the one below, with the file of the function that was
 //! called. The leaf is what happened; its place is what people look for; the chain is the stack.
 
-use crate::deadline;
+use crate::{apart, deadline};
 use porchlight_core::units::format_duration;
 use porchlight_core::{Diagnostic, Place};
 use rhai::{Dynamic, EvalAltResult, Position};
@@ -29,7 +29,7 @@ pub(crate) fn mistake(error: &EvalAltResult, file: &str) -> Mistake {
                     let name = if name.starts_with("anon$") {
                         "a closure"
                     } else {
-                        name
+                        apart::plain(name)
                     };
                     stack.push(format!("in {name}, called at {}", place(&path, *position)));
                 }

@@ -12,6 +12,7 @@
 //! them.
 
 mod agenda;
+mod apart;
 mod api;
 pub mod asked;
 mod body;

@@ -192,3 +192,30 @@ fn a_file_replaces_a_part_of_the_standard_library() {
     ));
     assert_eq!(run.logs[0].message, "my own x");
 }
+
+/// Each has a `say` of its own, and calls it often enough for the engine to remember it.
+#[test]
+fn functions_of_the_same_name_in_different_libraries_stay_apart() {
+    on_big_stack(|| {
+        let text = |own: &str, other: &str| {
+            format!(
+                "{other}\nfn again() {{ say(1); say(2); say(3) }}\nprivate fn say(n) {{ `{own} ${{n}}` }}\nfn both() {{ [again(), b::again(), again()] }}"
+            )
+        };
+        let (a, b) = (text("a", "import \"lib/b\" as b;"), text("b", "let b = 0;"));
+        let b = b.replace("fn both() { [again(), b::again(), again()] }", "");
+        let home = home(&[("lib/a.rhai", &a), ("lib/b.rhai", &b)]);
+        let source = "import \"lib/a\" as a; import \"lib/b\" as b;
+            fn say(n) { `own ${n}` }
+            on(\"**\", |event| {
+                log::info(`${[say(1), say(2), say(3), a::again(), b::again(), a::both(), say(4)]}`);
+                for n in 0..200 { a::again(); b::again(); }
+            });";
+        let script = home.host.load("gate.rhai", source).unwrap();
+        let run = ok(home.host.run(&script, 0, &event("a", json!({})), NOW));
+        assert_eq!(
+            run.logs[0].message,
+            r#"["own 1", "own 2", "own 3", "a 3", "b 3", ["a 3", "b 3", "a 3"], "own 4"]"#
+        );
+    });
+}
