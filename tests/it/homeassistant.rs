@@ -123,6 +123,17 @@ fn an_entity_goes_with_its_script_also_when_that_went_while_the_host_was_down() 
         "{:?}",
         found.heard()
     );
+    // What becomes something else goes first as what it was.
+    let other = GATE.replace(
+        "entity::sensor(\"visitors\", #{ name: \"Visitors today\", unit: \"people\" })",
+        "entity::binary_sensor(\"visitors\")",
+    );
+    house.write_script("gate.rhai", &other);
+    wait_until(&found, "another kind", |it| {
+        it["gate_visitors"]["platform"] == "binary_sensor"
+            && it["gate_visitors"]["name"].is_string()
+    });
+    assert!(taken_back("gate_visitors", "sensor"), "{:?}", found.heard());
     assert_eq!(house.terminate(), Some(0));
     std::fs::remove_file(house.path().join("scripts/gate.rhai")).expect("the script goes");
     house.restart();
@@ -182,6 +193,11 @@ entity::sensor("no spaces");
 entity::sensor("a", #{ unti: "W" });
 entity::button("a", || ());
 entity::button("b", #{ state: "x" }, || ());
+entity::sensor("c", #{ device_class: "temprature" });
+entity::binary_sensor("d", #{ device_class: "gate" });
+entity::sensor("e", #{ state_class: "sum" });
+entity::toggle("f", #{ icon: "gate" }, |on| ());
+entity::sensor("g", #{ name: " " });
 "#;
     let config = broker_table("discovery = \"homeassistant\"");
     let house = House::furnish(&config, &[("wrong.rhai", script)]);
@@ -191,7 +207,19 @@ entity::button("b", #{ state: "x" }, || ());
         "is no id of an entity",
         "did you mean `unit`?",
         "has no option `state`",
+        "did you mean `temperature`?",
+        "it knows battery, battery_charging,",
+        "such as \"sum\"",
+        "did you mean \"mdi:gate\"?",
+        "an entity without a name",
     ] {
         assert!(said.contains(sentence), "{sentence:?} is not in:\n{said}");
     }
+    // New words come with new versions of Home Assistant.
+    let script = "entity::sensor(\"c\", #{ device_class: \"from_next_year\" });";
+    let house = House::furnish(&config, &[("new.rhai", script)]);
+    let output = house.porchlight(&["check"]);
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("such as \"from_next_year\""), "{said}");
 }

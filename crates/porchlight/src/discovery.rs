@@ -184,8 +184,9 @@ impl Teller {
         Ok(())
     }
 
-    /// Says what there is; first, what there is no more. Home Assistant removes a component that is
-    /// announced with its platform alone, and forgets none that is just left out.
+    /// Says what there is; first, what there is no more, or is something else now. Home Assistant
+    /// removes a component that is announced with its platform alone, and forgets none that is just
+    /// left out or has become another.
     async fn announce(&mut self, config: &Value) -> Result<(), String> {
         let topic = components::config_topic(&self.broker);
         let now = components::platforms(config);
@@ -195,11 +196,11 @@ impl Teller {
         };
         let gone: Vec<_> = before
             .iter()
-            .filter(|(id, _)| !now.contains_key(*id))
+            .filter(|(id, platform)| now.get(*id) != Some(*platform))
             .collect();
         if !gone.is_empty() {
             // Should we die in between, both are announced and the next start takes one back.
-            self.remember(&before.clone().into_iter().chain(now.clone()).collect())
+            self.remember(&now.clone().into_iter().chain(before.clone()).collect())
                 .await?;
             let mut last = config.clone();
             for (id, platform) in &gone {
