@@ -142,6 +142,52 @@ fn an_entity_goes_with_its_script_also_when_that_went_while_the_host_was_down() 
 }
 
 #[test]
+fn what_was_announced_goes_with_its_prefix_and_with_discovery() {
+    let Some(broker) = Broker::start() else {
+        return;
+    };
+    // What the broker keeps for whoever comes later, by the beginning of its topics.
+    let kept = |start: &str| {
+        let output = broker
+            .client("mosquitto_sub")
+            .args(["-t", "#", "--retained-only", "-W", "1", "-F", "%t"])
+            .output()
+            .expect("mosquitto_sub runs");
+        let topics = String::from_utf8_lossy(&output.stdout).into_owned();
+        topics.lines().filter(|it| it.starts_with(start)).count()
+    };
+    let mut house = house(GATE);
+    let configure = |house: &House, more: &str| {
+        let config = gate_config() + &broker_table(more);
+        std::fs::write(house.path().join("porchlight.toml"), config).expect("configuration");
+    };
+    eventually("it is announced", || {
+        (kept("homeassistant/") == 1 && kept(&format!("{OWN}/state/")) >= 2).then_some(())
+    });
+    assert_eq!(house.terminate(), Some(0));
+    configure(&house, "discovery = \"ha\"");
+    house.restart();
+    eventually("it is announced elsewhere alone", || {
+        (kept("ha/device/") == 1 && kept("homeassistant/") == 0).then_some(())
+    });
+    eventually("with its values", || {
+        (kept(&format!("{OWN}/state/")) >= 2).then_some(())
+    });
+    assert_eq!(house.terminate(), Some(0));
+    configure(&house, "");
+    // A script's entities are for a broker with discovery.
+    house.write_script("gate.rhai", "on(\"gate.*\", |event| ());");
+    house.restart();
+    eventually("nothing is left", || {
+        (kept("ha/") == 0 && kept(&format!("{OWN}/state/")) == 0).then_some(())
+    });
+    assert_eq!(kept(&format!("{OWN}/status")), 1);
+    eventually("nothing is remembered", || {
+        (!house.path().join("data/discovery-home.json").exists()).then_some(())
+    });
+}
+
+#[test]
 fn a_broker_that_forgot_everything_is_told_everything_again() {
     let Some(mut broker) = Broker::start() else {
         return;

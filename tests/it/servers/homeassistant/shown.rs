@@ -21,7 +21,7 @@ const GATE: &str = r#"
 
 #[test]
 fn what_scripts_show_and_offer_is_found_by_home_assistant_and_lasts_over_restarts_of_both() {
-    let Some(broker) = Broker::start() else {
+    let Some(mut broker) = Broker::start() else {
         return;
     };
     let Some(mut hass) = Hass::start("") else {
@@ -112,6 +112,13 @@ fn what_scripts_show_and_offer_is_found_by_home_assistant_and_lasts_over_restart
         "pressed once"
     );
 
+    // The broker loses everything it kept: all is said again when it is back.
+    broker.kill();
+    hass.wait_for("sensor.porchlight_last_word", "unavailable");
+    broker.run();
+    hass.wait_for("sensor.porchlight_last_word", "hello");
+    hass.wait_for("switch.porchlight_night_mode", "off");
+
     // The newest word counts, whoever says it.
     let by_hand = house.porchlight(&["state", "set", "gate.last_word", "by hand"]);
     assert!(by_hand.status.success(), "{by_hand:?}");
@@ -135,4 +142,16 @@ fn what_scripts_show_and_offer_is_found_by_home_assistant_and_lasts_over_restart
     }
     hass.wait_for("binary_sensor.porchlight_last_word", "off");
     hass.wait_for("binary_sensor.porchlight_door", "on");
+
+    // Without `discovery` the device goes, with all that it had.
+    assert_eq!(house.terminate(), Some(0));
+    let config = gate_config() + &broker_table("");
+    std::fs::write(house.path().join("porchlight.toml"), config).expect("configuration");
+    std::fs::remove_file(house.path().join("scripts/gate.rhai")).expect("the script goes");
+    house.restart();
+    eventually("nothing of it is left", || {
+        let all = hass.ask("GET", "/api/states", &serde_json::Value::Null);
+        let whole = all.status == 200 && all.body.contains("light.kitchen_lights");
+        (whole && !all.body.contains("porchlight")).then_some(())
+    });
 }
