@@ -188,6 +188,42 @@ fn what_was_announced_goes_with_its_prefix_and_with_discovery() {
 }
 
 #[test]
+fn each_of_two_brokers_is_told_of_the_entities_that_are_for_it() {
+    let Some(broker) = Broker::start() else {
+        return;
+    };
+    let (home, barn) = (broker.listen("homeassistant/#"), broker.listen("barn/#"));
+    let one = broker_table("discovery = \"homeassistant\"");
+    let other = broker_table("discovery = \"barn\"")
+        .replace("[mqtt.home]", "[mqtt.barn]")
+        .replace("porchlight-test", "porchlight-barn");
+    let script = r#"
+        entity::sensor("visitors", #{ broker: "home" });
+        entity::button("feed", #{ broker: "barn" }, || ());
+    "#;
+    let _house = House::start(&(gate_config() + &one + &other), &[("farm.rhai", script)]);
+    let told = |listening: &Listening, what: &str| {
+        eventually(what, || {
+            let heard = listening.heard().into_iter();
+            let mut configs =
+                heard.filter_map(|line| line.split_once("/config ").map(|it| it.1.to_owned()));
+            serde_json::from_str::<Value>(&configs.next_back()?).ok()
+        })["components"]
+            .clone()
+    };
+    let (home, barn) = (told(&home, "the house"), told(&barn, "the barn"));
+    assert!(
+        home["farm_visitors"].is_object() && home["farm_feed"].is_null(),
+        "{home}"
+    );
+    assert!(
+        barn["farm_feed"].is_object() && barn["farm_visitors"].is_null(),
+        "{barn}"
+    );
+    assert!(home["source_gate_count"].is_object() && barn["source_gate_count"].is_object());
+}
+
+#[test]
 fn a_broker_that_forgot_everything_is_told_everything_again() {
     let Some(mut broker) = Broker::start() else {
         return;

@@ -173,7 +173,8 @@ impl Teller {
     /// Says what is new.
     async fn say(&mut self, entities: &[Shown]) -> Result<(), String> {
         let own = self.own.clone();
-        let all: Vec<&Shown> = own.iter().chain(entities).collect();
+        let all = own.iter().chain(entities);
+        let all: Vec<&Shown> = all.filter(|one| one.is_for(&self.broker)).collect();
         let config = components::config(&self.broker, &all);
         if self.announced.as_ref() != Some(&config) {
             self.announce(&config).await?;
