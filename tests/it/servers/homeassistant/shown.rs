@@ -21,7 +21,7 @@ const GATE: &str = r#"
 
 #[test]
 fn what_scripts_show_and_offer_is_found_by_home_assistant_and_lasts_over_restarts_of_both() {
-    let Some(broker) = Broker::start() else {
+    let Some(mut broker) = Broker::start() else {
         return;
     };
     let Some(mut hass) = Hass::start("") else {
@@ -112,13 +112,46 @@ fn what_scripts_show_and_offer_is_found_by_home_assistant_and_lasts_over_restart
         "pressed once"
     );
 
-    // What a script no longer has is gone there, the rest is not.
-    let without = GATE.lines().filter(|line| !line.contains("open_gate"));
-    house.write_script("gate.rhai", &without.collect::<Vec<_>>().join("\n"));
-    eventually("the button is gone", || {
-        hass.entity("button.porchlight_open_the_gate")
-            .is_none()
-            .then_some(())
-    });
+    // The broker loses everything it kept: all is said again when it is back.
+    broker.kill();
+    hass.wait_for("sensor.porchlight_last_word", "unavailable");
+    broker.run();
     hass.wait_for("sensor.porchlight_last_word", "hello");
+    hass.wait_for("switch.porchlight_night_mode", "off");
+
+    // The newest word counts, whoever says it.
+    let by_hand = house.porchlight(&["state", "set", "gate.last_word", "by hand"]);
+    assert!(by_hand.status.success(), "{by_hand:?}");
+    hass.wait_for("sensor.porchlight_last_word", "by hand");
+
+    // What a script no longer has is gone there, what became another is only that, the rest stays.
+    let without = GATE.lines().filter(|line| !line.contains("open_gate"));
+    let script = without.collect::<Vec<_>>().join("\n");
+    let other = script.replace(
+        "entity::sensor(\"last_word\"",
+        "entity::binary_sensor(\"last_word\"",
+    );
+    house.write_script("gate.rhai", &other);
+    for gone in [
+        "button.porchlight_open_the_gate",
+        "sensor.porchlight_last_word",
+    ] {
+        eventually(&format!("{gone} is gone"), || {
+            hass.entity(gone).is_none().then_some(())
+        });
+    }
+    hass.wait_for("binary_sensor.porchlight_last_word", "off");
+    hass.wait_for("binary_sensor.porchlight_door", "on");
+
+    // Without `discovery` the device goes, with all that it had.
+    assert_eq!(house.terminate(), Some(0));
+    let config = gate_config() + &broker_table("");
+    std::fs::write(house.path().join("porchlight.toml"), config).expect("configuration");
+    std::fs::remove_file(house.path().join("scripts/gate.rhai")).expect("the script goes");
+    house.restart();
+    eventually("nothing of it is left", || {
+        let all = hass.ask("GET", "/api/states", &serde_json::Value::Null);
+        let whole = all.status == 200 && all.body.contains("light.kitchen_lights");
+        (whole && !all.body.contains("porchlight")).then_some(())
+    });
 }
