@@ -4,9 +4,9 @@
 //!
 //! A real mosquitto, a real Zigbee2MQTT with a radio that prints its frames instead of sending them,
 //! and Porchlight with one script that publishes to the lamp's topic. Webhooks come one at a time.
-//! Three moments are noted by the clock of this program: the answer to the webhook, the publish as
-//! another subscriber of the broker gets it, and the frame. The last two come over a pipe, which is
-//! in the figure. Beside it, in turns, the same message is published by `mosquitto_pub` over a
+//! The clock starts before the last byte is written, and three moments are noted: the answer to the
+//! webhook, the publish as another subscriber of the broker gets it, and the frame. The last two come
+//! over a pipe, which is in the figure. Beside it, in turns, the same message is published by `mosquitto_pub` over a
 //! connection that stands: what broker and Zigbee2MQTT take by themselves.
 
 use crate::bodies;
@@ -150,8 +150,10 @@ fn webhook(port: u16, request: &[u8], heard: &Inbox<Heard>) -> Result<Took, Box<
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(DEADLINE))?;
-    stream.write_all(request)?;
+    let (last, before) = request.split_last().ok_or("nothing to send")?;
+    stream.write_all(before)?;
     let begun = Instant::now();
+    stream.write_all(&[*last])?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer)?;
     let answered = begun.elapsed();
@@ -167,9 +169,9 @@ fn webhook(port: u16, request: &[u8], heard: &Inbox<Heard>) -> Result<Took, Box<
 }
 
 fn publish(by_hand: &mut ChildStdin, heard: &Inbox<Heard>) -> Result<Took, Box<dyn Error>> {
+    let begun = Instant::now();
     writeln!(by_hand, "{MESSAGE}")?;
     by_hand.flush()?;
-    let begun = Instant::now();
     let (publish, frame) = both(heard)?;
     Ok(Took {
         answer: Duration::ZERO,

@@ -4,8 +4,10 @@
 //! method, address, headers and body, with `{…}` where a configuration is meant.
 
 use super::fake::{Asked, Fake};
+use super::form::parts;
 use super::house::House;
 use super::http::find;
+use base64::Engine as _;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -43,8 +45,11 @@ fn house(places: &[(&str, &Fake)]) -> House {
 
 /// Posts the vendor's request as it was captured, with the home's token.
 fn post(house: &House) {
-    let bytes = payload("stream_camera_headers.http");
-    let line_end = find(&bytes, b"\r\n").expect("a request line");
+    post_bytes(house, &payload("stream_camera_headers.http"));
+}
+
+fn post_bytes(house: &House, bytes: &[u8]) {
+    let line_end = find(bytes, b"\r\n").expect("a request line");
     let mut request =
         b"POST /webhook/driveway HTTP/1.1\r\nAuthorization: Token example-token-replace-me"
             .to_vec();
@@ -118,7 +123,7 @@ fn a_plate_reaches_openeye_salient_synology_and_a_soap_service_as_the_vendors_fo
     );
 
     let asked = soap.wait_for(1).swap_remove(0);
-    let image = base64_of_upload();
+    let image = base64::engine::general_purpose::STANDARD.encode(upload());
     let names = [
         ("user", "gate"),
         ("key", "<![CDATA[example-soap-key]]>"),
@@ -177,14 +182,138 @@ fn a_plate_becomes_a_bookmark_in_nx_as_the_vendors_forwarder_makes_it() {
     assert_eq!(steps.len(), 3);
 }
 
-fn base64_of_upload() -> String {
-    use base64::Engine as _;
+#[test]
+fn the_plate_is_cut_out_and_the_whole_event_goes_on_as_the_vendors_forwarders_send_it() {
+    let (archive, parking) = (Fake::start(), Fake::start());
+    let house = house(&[
+        ("http://archive.lan", &archive),
+        ("http://parking.lan", &parking),
+    ]);
+    // The captured box lies outside of the small picture; the second one is half in it.
+    let captured = payload("stream_camera_headers.http");
+    let inside = with_box(&captured, [50, 40, 200, 60]);
+    for bytes in [&captured, &inside] {
+        post_bytes(&house, bytes);
+    }
+    let step = expected("crop_forward", &[]).swap_remove(0);
+    let wanted = step["multipart"].as_array().expect("parts");
+    let archived = archive.wait_for(2);
+    let cases = [
+        (event_of(&captured), (96, 64)),
+        (event_of(&inside), (46, 20)),
+    ];
+    for (asked, (event, size)) in archived.iter().zip(&cases) {
+        assert_eq!(
+            (asked.method.as_str(), asked.path.as_str()),
+            ("POST", "/plates")
+        );
+        let parts = parts(asked);
+        assert_eq!(parts.len(), wanted.len());
+        for (part, wanted) in parts.iter().zip(wanted) {
+            assert_eq!(part.field("name").as_deref(), wanted["name"].as_str());
+            assert_eq!(
+                part.field("filename").as_deref(),
+                wanted["filename"].as_str()
+            );
+        }
+        let json: Value = serde_json::from_slice(&parts[0].bytes).expect("JSON");
+        assert_eq!(&json, event);
+        assert_eq!(parts[1].bytes, upload());
+        assert_eq!(&jpeg_size(&parts[2].bytes), size);
+    }
+    // It goes 210 degrees, so it arrives: all of it goes to the parking system, as it came.
+    let asked = parking.wait_for(2).swap_remove(0);
+    let names: Vec<_> = parts(&asked)
+        .iter()
+        .map(|part| part.field("name"))
+        .collect();
+    assert_eq!(
+        names,
+        ["json", "upload", "plate_img"].map(|name| Some(name.to_owned()))
+    );
+}
+
+#[test]
+fn a_plate_calls_a_function_and_is_an_event_and_a_state_in_home_assistant() {
+    let home = Fake::start();
+    let cloud = Fake::answering("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
+    let house = house(&[
+        ("http://homeassistant.lan:8123", &home),
+        ("http://lambda.lan", &cloud),
+    ]);
+    post(&house);
+    // Misread, and ours all the same.
+    let asked = home.wait_for(2);
+    let login = Some("Bearer example-homeassistant-token");
+    assert_eq!(asked[0].path, "/api/events/license_plate_spotted");
+    let seen = json!({ "plate": "34A-23126", "known": true, "camera": "gate-n" });
+    assert_eq!(
+        (asked[0].json(), asked[0].header("authorization")),
+        (seen, login)
+    );
+    assert_eq!(asked[1].path, "/api/states/sensor.last_plate");
+    let state = json!({ "state": "34A-23126", "attributes": { "camera": "gate-n" } });
+    assert_eq!(
+        (asked[1].json(), asked[1].header("authorization")),
+        (state, login)
+    );
+
+    let asked = cloud.wait_for(1).swap_remove(0);
+    assert_eq!(asked.path, "/2015-03-31/functions/plates/invocations");
+    assert_eq!(asked.header("x-amz-invocation-type"), Some("Event"));
+    let signed = asked.header("authorization").unwrap_or_default();
+    assert!(
+        signed.starts_with("AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/"),
+        "{signed}"
+    );
+    assert_eq!(asked.json()["plate"], "34a23126");
+}
+
+/// The event's own JSON, in a capture.
+fn event_of(captured: &[u8]) -> Value {
+    let json = &captured[find(captured, b"{\"hook\"").expect("the event")..];
+    let json = &json[..find(json, b"\r\n").expect("its end")];
+    serde_json::from_slice(json).expect("JSON")
+}
+
+/// The capture with another box around its plate, and not a byte longer.
+fn with_box(captured: &[u8], sides: [u32; 4]) -> Vec<u8> {
+    let mut bytes = captured.to_vec();
+    for (name, side) in ["xmin", "ymin", "xmax", "ymax"].into_iter().zip(sides) {
+        let mark = format!("\"{name}\":");
+        let at = find(&bytes, mark.as_bytes()).expect("a side") + mark.len();
+        let space = usize::from(bytes[at] == b' ');
+        let length = bytes[at + space..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
+        let value = format!("{side:>width$}", width = length + space);
+        bytes[at..at + length + space].copy_from_slice(value.as_bytes());
+    }
+    bytes
+}
+
+/// Width and height by the first frame header of a JPEG.
+fn jpeg_size(bytes: &[u8]) -> (u16, u16) {
+    assert!(bytes.starts_with(&[0xff, 0xd8]), "no JPEG");
+    let mut at = 2;
+    loop {
+        let word = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+        if matches!(bytes[at + 1], 0xc0..=0xc2) {
+            return (word(at + 7), word(at + 5));
+        }
+        at += 2 + usize::from(word(at + 2));
+    }
+}
+
+/// What stands in the form as `upload`.
+fn upload() -> Vec<u8> {
     let bytes = payload("stream_camera_headers.http");
     let begin = find(&bytes, b"name=\"upload\"").expect("the picture");
     let picture = &bytes[begin..];
     let picture = &picture[find(picture, b"\r\n\r\n").expect("its head") + 4..];
     let end = find(picture, b"\r\n--").expect("its end");
-    base64::engine::general_purpose::STANDARD.encode(&picture[..end])
+    picture[..end].to_vec()
 }
 
 /// The pairs of a form, in whatever order they came.

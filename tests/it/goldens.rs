@@ -55,13 +55,20 @@ fn run(case: &Value, fake: &Fake) -> House {
         texts(&case["call"]).replace("{fake}", &fake.url())
     );
     let house = House::start(&config, &[("golden.rhai", &script)]);
+    let request = seen_at("driveway");
+    assert_eq!(house.send(&request).status, 200);
+    house
+}
+
+/// What a camera sends to this webhook of preset `platerecognizer`: a plate and its picture, of
+/// 1158 bytes.
+pub fn seen_at(webhook: &str) -> Vec<u8> {
     let captured = root().join("tests/payloads/platerecognizer/stream_camera_headers.http");
     let bytes = std::fs::read(captured).expect("a payload");
     let line_end = find(&bytes, b"\r\n").expect("a request line");
-    let mut request = b"POST /webhook/driveway HTTP/1.1".to_vec();
+    let mut request = format!("POST /webhook/{webhook} HTTP/1.1").into_bytes();
     request.extend_from_slice(&bytes[line_end..]);
-    assert_eq!(house.send(&request).status, 200);
-    house
+    request
 }
 
 fn check(case: &Value) {
@@ -117,7 +124,8 @@ fn seen(asked: &Asked, expected: &Value, fake: &Fake) -> Value {
     Value::Object(seen)
 }
 
-fn pairs(query: &str) -> Value {
+/// The pairs of a query or a form.
+pub fn pairs(query: &str) -> Value {
     let mut pairs = Map::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -126,7 +134,7 @@ fn pairs(query: &str) -> Value {
     pairs.into()
 }
 
-fn decoded(text: &str) -> String {
+pub fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -144,7 +152,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// The parts: a text by its text, a file by its name, type and size.
-fn parts(asked: &Asked) -> Value {
+pub fn parts(asked: &Asked) -> Value {
     let content_type = asked.header("content-type").expect("a content type");
     let boundary = content_type.split("boundary=").nth(1).expect("a boundary");
     let mark = format!("--{boundary}");

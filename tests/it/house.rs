@@ -343,14 +343,26 @@ pub fn hmac_hex(secret: &str, body: &[u8]) -> String {
 }
 
 /// Waits for a condition, with much patience; never for a length of time.
-pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    eventually_or_say(|| what.to_owned(), condition)
+}
+
+/// The same, where what to say at the end is only known then.
+pub fn eventually_or_say<T>(
+    what: impl Fn() -> String,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
     let started = Instant::now();
     let (_never, pause) = std::sync::mpsc::channel::<()>();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(started.elapsed() < PATIENCE, "gave up waiting until {what}");
+        assert!(
+            started.elapsed() < PATIENCE,
+            "gave up waiting until {}",
+            what()
+        );
         _ = pause.recv_timeout(Duration::from_millis(5));
     }
 }

@@ -65,6 +65,15 @@ fn seen(bytes: &[u8]) -> (u32, u32, Vec<u8>) {
 }
 
 #[tokio::test]
+async fn where_the_area_has_nothing_of_it_the_picture_stays_whole_if_that_is_wanted() {
+    for (area, size) in [([70, 0, 80, 10], (64, 32)), ([60, 0, 80, 10], (4, 10))] {
+        let steps = json!([{"crop_or_whole": area}, {"png": true}]);
+        let (width, height, _) = seen(&made(&jpeg(64, 32, None), steps).await.unwrap());
+        assert_eq!((width, height), size, "{area:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_picture_is_cut_made_smaller_and_framed() {
     let steps = json!([
         {"crop": [-5, 8, 999, 24]},

@@ -1,84 +1,111 @@
-//! Keeps apart what libraries call by the same name.
+//! Functions of one file that calls in another never reach.
 //!
-//! Rhai 1.27 remembers which function a name means, and goes on to believe it inside a function of
-//! another file. So where two libraries have a `tell` of their own, the second one calls that of the
-//! first as soon as it was called twice, and a `flash` of a script takes the place of the library's.
-//! What Rhai remembers it forgets where a block imports a module with functions for everybody, to the
-//! end of the block. So whoever imports a library gets a front of it: every function does such an import
-//! and then calls the library's own.
+//! Rhai finds a function by its name and the number of its parameters, and keeps what it found for
+//! the rest of the run, whichever file the next call stands in. So once `key(x)` of one library was
+//! called twice, `key(x)` in every other is that one too, private or not: a request to one service
+//! would be made by the functions of another, and carry its secret (Rhai 1.26 and 1.27).
 //!
-//! Functions without a name (`|x| …`) are not behind a front. One that a library calls itself, instead
-//! of handing it to the host or to `map`, still hears the library's names.
-//!
-//! To put the import into the functions themselves was rejected: Rhai lets nobody change them, and in
-//! the text it would move the places that messages name. Names that are unique would have to be so in
-//! the scripts of people too.
+//! In the tree that runs, a call of a function of the same file therefore has the file's path behind
+//! the name, and the function is there a second time under that name. Under its own it stays for
+//! other files, and for `Fn("key")`. What people see is the tree as it was written: positions are the
+//! same in both, and [`plain`] takes the path off a name.
 
-use rhai::{AST, Engine, EvalAltResult, FuncRegistration, Module, Scope, Shared};
-use std::fmt::Write as _;
-use std::sync::LazyLock;
+use crate::check::{call_of, walk};
+use rhai::{AST, ASTNode, Engine, FnAccess, Module, Position, Token};
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
-/// What all paths begin with that are imported here; no library is called like that. It is also the
-/// file of the fronts, where nobody should be sent to look for a mistake.
-pub(crate) const MARK: &str = "~";
-/// The library behind a front.
-pub(crate) const BEHIND: &str = "~behind";
-/// The module whose import makes Rhai forget.
-const FORGET: &str = "~forget";
+/// Between name and path. A name has to look like one to Rhai, so it can't be a sign that no name has.
+const MARK: &str = "__of_";
 
-/// The module of one of the paths above.
-pub(crate) fn module(path: &str, behind: Option<Shared<Module>>) -> Option<Shared<Module>> {
-    static EMPTY: LazyLock<Shared<Module>> = LazyLock::new(|| {
-        let mut module = Module::new();
-        // A function that is everybody's, under a name that nobody can write.
-        FuncRegistration::new(MARK)
-            .in_global_namespace()
-            .set_into_module(&mut module, || ());
-        module.build_index();
-        module.into()
-    });
-    match path {
-        FORGET => Some(EMPTY.clone()),
-        BEHIND => behind,
-        _ => None,
-    }
+thread_local! {
+    /// The calls of the text that is being read again, and what they are to be called.
+    static RENAMED: RefCell<HashMap<Position, String>> = RefCell::default();
 }
 
-/// The front of a library; the resolver must find the library at [`BEHIND`] meanwhile.
-///
-/// # Errors
-/// Rhai's, of which none can come: the text is made of names that were read already.
-pub(crate) fn front(
-    engine: &Engine,
-    ast: &AST,
-    library: &Module,
-) -> Result<Module, Box<EvalAltResult>> {
-    let mut text = format!("import \"{BEHIND}\" as __behind;\n");
-    for function in ast.iter_functions() {
-        let method = function.this_type.is_some();
-        if method || function.access.is_private() || function.name.starts_with("anon$") {
-            continue;
+/// Has an engine's parser take other names for the calls of [`runs`].
+pub(crate) fn register(engine: &mut Engine) {
+    // Rhai calls it volatile, not bad: a later version may shape it otherwise.
+    #[expect(deprecated)]
+    engine.on_parse_token(|token, position, _| match token {
+        // Far to the right of a long line all positions are the same, so the name counts too.
+        Token::Identifier(name) => match renamed(position) {
+            Some(other) if plain(&other) == name.as_str() => {
+                Token::Identifier(Box::new(other.into()))
+            }
+            _ => Token::Identifier(name),
+        },
+        other => other,
+    });
+}
+
+fn renamed(position: Position) -> Option<String> {
+    RENAMED.with_borrow(|renamed| renamed.get(&position).cloned())
+}
+
+/// The tree to run for a text and the tree that was read from it; as it is where that calls nothing
+/// of its own.
+pub(crate) fn runs(engine: &Engine, path: &str, source: &str, read: &AST) -> AST {
+    let own = own(read);
+    let mut called = HashSet::new();
+    let mut places = HashMap::new();
+    walk(read, &mut |nodes: &[ASTNode]| {
+        if let Some((call, position, false)) = call_of(nodes)
+            && !call.is_qualified()
+            && own.contains(&(call.name.to_string(), call.args.len()))
+        {
+            called.insert((call.name.to_string(), call.args.len()));
+            places.insert(position, named(&call.name, path));
         }
-        let arguments: Vec<String> = (0..function.params.len())
-            .map(|n| format!("a{n}"))
-            .collect();
-        let (name, arguments) = (function.name, arguments.join(", "));
-        // Writing to a text can't fail.
-        _ = writeln!(
-            text,
-            "fn {name}({arguments}) {{ import \"{FORGET}\" as __forget; __behind::{name}({arguments}) }}"
-        );
+        true
+    });
+    if places.is_empty() {
+        return read.clone();
     }
-    let mut tree = engine.compile(text)?;
-    tree.set_source(MARK);
-    let mut front = Module::eval_ast_as_new(Scope::new(), &tree, engine)?;
-    for (name, value) in library.iter_var() {
-        front.set_var(name, value.clone());
+    RENAMED.set(places);
+    let again = engine.compile(source);
+    RENAMED.take();
+    let Ok(again) = again else {
+        tracing::warn!(path, "a file could not be read a second time");
+        return read.clone();
+    };
+    let mut functions = Module::new();
+    for function in again.iter_fn_def() {
+        functions.set_script_fn(function.clone());
+        let name = function.name.to_string();
+        if function.this_type.is_none() && called.contains(&(name, function.params.len())) {
+            let mut twin = (**function).clone();
+            twin.name = named(&function.name, path).into();
+            twin.access = FnAccess::Private;
+            functions.set_script_fn(twin);
+        }
     }
-    for (name, inner) in library.iter_sub_modules() {
-        front.set_sub_module(name, inner.clone());
+    AST::new_with_source(again.statements().iter().cloned(), functions, path)
+}
+
+/// The functions with names, and how many parameters each has.
+fn own(ast: &AST) -> HashSet<(String, usize)> {
+    let named = ast
+        .iter_fn_def()
+        .filter(|one| one.this_type.is_none() && !one.name.starts_with("anon$"));
+    named
+        .map(|one| (one.name.to_string(), one.params.len()))
+        .collect()
+}
+
+/// The name with the path behind it, each sign of which stands for itself or for its number.
+fn named(name: &str, path: &str) -> String {
+    let mut named = format!("{name}{MARK}");
+    for byte in path.bytes() {
+        match byte {
+            letter if letter.is_ascii_alphanumeric() => named.push(char::from(letter)),
+            other => named += &format!("_{other:02x}"),
+        }
     }
-    front.set_id(ast.source().unwrap_or_default());
-    front.build_index();
-    Ok(front)
+    named
+}
+
+/// A name as it was written.
+pub(crate) fn plain(name: &str) -> &str {
+    name.split_once(MARK).map_or(name, |(plain, _)| plain)
 }

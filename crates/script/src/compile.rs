@@ -6,7 +6,7 @@
 
 use crate::check::{self, Functions};
 use crate::current::Loading;
-use crate::{explain, stdlib};
+use crate::{apart, explain, stdlib};
 use porchlight_core::Diagnostic;
 use porchlight_core::diagnostic::nearest;
 use rhai::{AST, Engine, ParseErrorType, Scope};
@@ -91,25 +91,30 @@ pub(crate) fn compile(engine: &Engine, path: &str, source: &str) -> Result<AST, 
     }
 }
 
-/// The same for a library. The standard library's own files are compiled once for all scripts: there
-/// is one for each driver of a lamp, and most scripts use lamps.
+/// The same for a library, and the tree that runs. The standard library's own files are compiled once
+/// for all scripts: there is one for each driver of a lamp, and most scripts use lamps.
 ///
 /// # Errors
 /// As of [`compile`].
-pub(crate) fn library(engine: &Engine, path: &str, source: &str) -> Result<AST, Broken> {
-    static STANDARD: LazyLock<Mutex<HashMap<String, AST>>> = LazyLock::new(Mutex::default);
+pub(crate) fn library(engine: &Engine, path: &str, source: &str) -> Result<(AST, AST), Broken> {
+    static STANDARD: LazyLock<Mutex<HashMap<String, (AST, AST)>>> = LazyLock::new(Mutex::default);
+    let both = || {
+        let ast = compile(engine, path, source)?;
+        let runs = apart::runs(engine, path, source, &ast);
+        Ok((ast, runs))
+    };
     if stdlib::embedded(path) != Some(source) {
-        return compile(engine, path, source);
+        return both();
     }
-    let known = |trees: &HashMap<String, AST>| trees.get(path).cloned();
-    if let Some(ast) = STANDARD.lock().ok().as_deref().and_then(known) {
-        return Ok(ast);
+    let known = |trees: &HashMap<String, (AST, AST)>| trees.get(path).cloned();
+    if let Some(both) = STANDARD.lock().ok().as_deref().and_then(known) {
+        return Ok(both);
     }
-    let ast = compile(engine, path, source)?;
+    let both = both()?;
     if let Ok(mut trees) = STANDARD.lock() {
-        trees.insert(path.to_owned(), ast.clone());
+        trees.insert(path.to_owned(), both.clone());
     }
-    Ok(ast)
+    Ok(both)
 }
 
 /// The word of the file that is nearest to an unknown variable.

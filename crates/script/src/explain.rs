@@ -25,12 +25,11 @@ pub(crate) fn mistake(error: &EvalAltResult, file: &str) -> Mistake {
     loop {
         match leaf {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, position) => {
-                // The front of a library is nowhere.
-                if !position.is_none() && path != apart::MARK {
+                if !position.is_none() {
                     let name = if name.starts_with("anon$") {
                         "a closure"
                     } else {
-                        name
+                        apart::plain(name)
                     };
                     stack.push(format!("in {name}, called at {}", place(&path, *position)));
                 }
@@ -48,11 +47,7 @@ pub(crate) fn mistake(error: &EvalAltResult, file: &str) -> Mistake {
             _ => break,
         }
     }
-    let mut position = leaf.position();
-    if path == apart::MARK {
-        file.clone_into(&mut path);
-        position = Position::NONE;
-    }
+    let position = leaf.position();
     let (message, help) = words(leaf);
     let help = match (help.is_empty(), stack.is_empty()) {
         (_, true) => help,

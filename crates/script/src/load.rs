@@ -3,14 +3,13 @@
 //! The top level runs in isolation and under a short deadline; telling or asking there is an error.
 //! Everything that can be found at once is reported at once.
 
-use crate::apart;
 use crate::check::{self, Functions};
 use crate::compile::compile;
 use crate::current::{self, Current, Loading};
 use crate::explain;
 use crate::host::HostConfig;
 use crate::script::{self, File, Inner, Script};
-use crate::{deadline, permissions, resolve, stdlib};
+use crate::{apart, deadline, permissions, resolve, stdlib};
 use porchlight_core::{Diagnostic, Severity};
 use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, Scope};
 use std::collections::{BTreeMap, HashMap};
@@ -69,7 +68,7 @@ pub(crate) fn script(
     )));
     let (result, current) = current::during(current, || {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            evaluate(engine, &ast, name)
+            evaluate(engine, &ast, name, &source)
         }))
     });
     if let Some(Current::Loading(kept)) = current {
@@ -129,20 +128,21 @@ fn empty(config: &Arc<HostConfig>, name: &str) -> Loading {
 }
 
 /// Runs the top level of the script and keeps the engine's state at its end.
-fn evaluate(engine: &Engine, ast: &AST, name: &str) -> Fallible<()> {
+fn evaluate(engine: &Engine, ast: &AST, name: &str, source: &str) -> Fallible<()> {
     let mut global = engine.new_global_runtime_state();
     push_standard(engine, ast, name, &mut global)?;
-    let mut whole = ast.merge(&engine.compile(format!("{HERE}()"))?);
+    let runs = apart::runs(engine, name, source, ast);
+    let mut whole = runs.merge(&engine.compile(format!("{HERE}()"))?);
     whole.set_source(name);
     Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &whole)?;
     let state = current::loading(|loading| loading.captured.take()).flatten();
-    keep(name, ast, state)
+    keep(name, ast, runs, state)
 }
 
 /// Loads a library; called by the resolver.
 pub(crate) fn library(engine: &Engine, key: &str, text: &str) -> Fallible<rhai::Shared<Module>> {
-    let ast = match crate::compile::library(engine, key, text) {
-        Ok(ast) => ast,
+    let (ast, runs) = match crate::compile::library(engine, key, text) {
+        Ok(both) => both,
         Err(broken) => {
             let first = broken.mistakes.first();
             let message = first.map(|first| format!("{key}:{}: {}", first.line, first.message));
@@ -153,7 +153,7 @@ pub(crate) fn library(engine: &Engine, key: &str, text: &str) -> Fallible<rhai::
     let mut global = engine.new_global_runtime_state();
     push_standard(engine, &ast, key, &mut global)?;
     let here = engine.compile(format!("fn {HERE}{HERE}() {{ {HERE}() }}"))?;
-    let mut whole = ast.merge(&here);
+    let mut whole = runs.merge(&here);
     whole.set_source(key);
     let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &whole)?;
     let module: rhai::Shared<Module> = module.into();
@@ -162,16 +162,11 @@ pub(crate) fn library(engine: &Engine, key: &str, text: &str) -> Fallible<rhai::
     let ask = engine.compile(format!("{LIBRARY}::{HERE}{HERE}()"))?;
     Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &ask)?;
     let state = current::loading(|loading| loading.captured.take()).flatten();
-    keep(key, &ast, state)?;
-    current::loading(|loading| {
-        loading
-            .modules
-            .insert(apart::BEHIND.to_owned(), module.clone())
-    });
-    Ok(apart::front(engine, &ast, &module)?.into())
+    keep(key, &ast, runs, state)?;
+    Ok(module)
 }
 
-fn keep(path: &str, ast: &AST, state: Option<GlobalRuntimeState>) -> Fallible<()> {
+fn keep(path: &str, ast: &AST, runs: AST, state: Option<GlobalRuntimeState>) -> Fallible<()> {
     let Some(mut state) = state else {
         return Err("the top level ended early; `return` belongs into functions".into());
     };
@@ -179,7 +174,9 @@ fn keep(path: &str, ast: &AST, state: Option<GlobalRuntimeState>) -> Fallible<()
     state.scope_level = 0;
     let ast = ast.clone();
     current::loading(|loading| {
-        loading.files.insert(path.to_owned(), File { ast, state });
+        loading
+            .files
+            .insert(path.to_owned(), File { ast, runs, state });
     });
     Ok(())
 }

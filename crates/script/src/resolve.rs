@@ -5,7 +5,7 @@
 //! nothing else, and keeps every text that it read: a pinned version is loaded from these alone.
 
 use crate::current::{self, Loading};
-use crate::{apart, load, stdlib};
+use crate::{load, stdlib};
 use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope};
 use std::path::{Component, Path};
 
@@ -42,14 +42,6 @@ impl ModuleResolver for Libraries {
         path: &str,
         position: Position,
     ) -> Fallible<rhai::Shared<Module>> {
-        if path.starts_with(apart::MARK) {
-            let behind = || current::loading(|loading| loading.modules.get(path).cloned());
-            if let Some(module) = apart::module(path, behind().flatten()) {
-                // It is counted as a library when this returns, and is none.
-                global.num_modules_loaded = global.num_modules_loaded.saturating_sub(1);
-                return Ok(module);
-            }
-        }
         self.resolve(engine, global.source(), path, position)
     }
 }

@@ -56,7 +56,10 @@ pub struct Inner {
 
 /// A file of a loaded script: its functions, and the state to call them with.
 pub(crate) struct File {
+    /// As it was written: what is looked at.
     pub(crate) ast: AST,
+    /// What is run, see [`crate::apart`].
+    pub(crate) runs: AST,
     pub(crate) state: GlobalRuntimeState,
 }
 
@@ -190,7 +193,7 @@ impl Script {
         name: &str,
         parameters: usize,
     ) -> Option<&rhai::Shared<rhai::ScriptFuncDef>> {
-        let mut functions = self.files.get(path)?.ast.iter_fn_def();
+        let mut functions = self.files.get(path)?.runs.iter_fn_def();
         functions.find(|one| one.name == name && one.params.len() == parameters)
     }
 }

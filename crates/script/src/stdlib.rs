@@ -178,6 +178,34 @@ const PARTS: &[(&str, &str)] = &[
         include_str!("../stdlib/message/words.rhai"),
     ),
     (
+        "lib/platerecognizer/passing.rhai",
+        include_str!("../stdlib/platerecognizer/passing.rhai"),
+    ),
+    (
+        "lib/ticket/desk.rhai",
+        include_str!("../stdlib/ticket/desk.rhai"),
+    ),
+    (
+        "lib/ticket/github.rhai",
+        include_str!("../stdlib/ticket/github.rhai"),
+    ),
+    (
+        "lib/ticket/gitlab.rhai",
+        include_str!("../stdlib/ticket/gitlab.rhai"),
+    ),
+    (
+        "lib/ticket/jira.rhai",
+        include_str!("../stdlib/ticket/jira.rhai"),
+    ),
+    (
+        "lib/ticket/redmine.rhai",
+        include_str!("../stdlib/ticket/redmine.rhai"),
+    ),
+    (
+        "lib/ticket/zendesk.rhai",
+        include_str!("../stdlib/ticket/zendesk.rhai"),
+    ),
+    (
         "lib/platerecognizer/spelling.rhai",
         include_str!("../stdlib/platerecognizer/spelling.rhai"),
     ),

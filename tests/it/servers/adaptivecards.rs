@@ -10,7 +10,7 @@ use std::process::Stdio;
 const JUDGE: &str = include_str!("../../servers/adaptivecards/judge.js");
 
 /// What is wrong with a card, and what a reader sees of it.
-fn judge(server: &Server, card: &Value) -> (Vec<Value>, Vec<Value>) {
+pub fn judge(server: &Server, card: &Value) -> (Vec<Value>, Vec<Value>) {
     server.write("judge.js", JUDGE);
     let mut node = server
         .command("node")

@@ -10,13 +10,13 @@ const IMPLICIT: u16 = 14465;
 const CLEAR: u16 = 14026;
 
 /// The mail server, with a certificate of its own making.
-struct Post {
+pub struct Post {
     server: Server,
-    certificate: String,
+    pub certificate: String,
 }
 
 impl Post {
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let mut server = Server::hold("aiosmtpd")?;
         let parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("names");
         let key = rcgen::KeyPair::generate().expect("a key");
@@ -31,7 +31,8 @@ impl Post {
         })
     }
 
-    fn taken(&self) -> Vec<Value> {
+    /// Every message that it took, as Python's parser reads it.
+    pub fn taken(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.server.dir.path().join("taken"));
         let text = text.unwrap_or_default();
         let lines = text.lines().map(serde_json::from_str);
@@ -53,7 +54,8 @@ impl Post {
     }
 }
 
-fn start_tls(login: &str) -> String {
+/// The account of `[mail.NAME]` that it knows, with a way to log in.
+pub fn start_tls(login: &str) -> String {
     format!("port = {START_TLS}\ntrust = \"post\"\nuser = \"house\"\n{login}")
 }
 

@@ -8,16 +8,23 @@ mod adaptivecards;
 mod aiosmtpd;
 mod apprise;
 mod authlib;
+mod clients;
+mod control_room;
 mod emulate;
+mod gammu;
+mod homeassistant;
 mod httpbin;
 mod libreoffice;
 mod lifx;
 pub mod mosquitto;
 mod moto;
+mod oracle;
 mod postfix;
 mod prism;
+mod redmine;
 mod spyne;
 mod synapse;
+mod telegram;
 pub mod zigbee2mqtt;
 
 use super::house::eventually;
@@ -67,9 +74,14 @@ impl Server {
 
     /// A command of the server: `server.command("mosquitto_passwd")`, run in its folder.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.place.join("run"));
+        let mut command = Command::new(self.program());
         command.arg(program).current_dir(self.dir.path());
         command
+    }
+
+    /// What runs a command of the server as its first argument.
+    pub fn program(&self) -> PathBuf {
+        self.place.join("run")
     }
 
     /// Writes a file of the server, such as its configuration.
@@ -159,6 +171,20 @@ fn servers() -> PathBuf {
         Some(place) => PathBuf::from(place),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/servers"),
     }
+}
+
+/// What a server on this loopback port shows: JSON, asked for with these headers.
+fn shown(port: u16, path: &str, headers: &[(&str, &str)]) -> serde_json::Value {
+    // HTTP/1.0, so that it comes in one piece.
+    let mut request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n");
+    for (name, value) in headers {
+        request += &format!("{name}: {value}\r\n");
+    }
+    request += "\r\n";
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let answer = crate::http::send(address, request.as_bytes()).expect("an answer");
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    answer.json()
 }
 
 fn listens(port: u16) -> bool {

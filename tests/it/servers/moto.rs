@@ -1,8 +1,9 @@
 //! moto, which answers as AWS does and here checks each signature.
 
 use super::Server;
-use crate::house::{House, gate_config};
-use serde_json::Value;
+use crate::goldens::seen_at;
+use crate::house::{House, eventually, gate_config};
+use serde_json::{Value, json};
 
 const BASE: &str = "http://127.0.0.1:14500";
 
@@ -60,11 +61,9 @@ fn lamp(name: &str, id: &str, key: &str) -> String {
     )
 }
 
-#[test]
-fn aws_takes_what_was_signed_and_refuses_what_was_not() {
-    let Some(mut moto) = Server::hold("moto") else {
-        return;
-    };
+/// A cloud that checks signatures, and the keys of who may do something in it.
+fn furnished() -> Option<(Server, Value)> {
+    let mut moto = Server::hold("moto")?;
     moto.start("moto_server", &["-H", "127.0.0.1", "-p", "14500"], &[14500]);
     let setup = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -72,8 +71,16 @@ fn aws_takes_what_was_signed_and_refuses_what_was_not() {
     );
     let output = moto.command("python3").args([setup, BASE]).output();
     let output = output.expect("python runs");
-    let keys: Value = serde_json::from_slice(&output.stdout)
+    let keys = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    Some((moto, keys))
+}
+
+#[test]
+fn aws_takes_what_was_signed_and_refuses_what_was_not() {
+    let Some((_moto, keys)) = furnished() else {
+        return;
+    };
     let key = |name: &str| keys[name].as_str().expect("a key");
     let config = [
         gate_config(),
@@ -93,7 +100,7 @@ fn aws_takes_what_was_signed_and_refuses_what_was_not() {
         done += 1;
         let last = |actions: Vec<Value>| actions.into_iter().max_by_key(|a| a["id"].as_u64());
         let settled = |action: &Value| ["done", "dead"].iter().any(|it| action["status"] == **it);
-        crate::house::eventually("the action is settled", || {
+        eventually("the action is settled", || {
             let actions = house.actions();
             let all = actions.len() == done;
             last(actions).filter(|action| all && settled(action))
@@ -132,5 +139,75 @@ fn aws_takes_what_was_signed_and_refuses_what_was_not() {
         for secret in [key("secret"), key("lent_secret"), key("lent_token")] {
             assert!(!shown.contains(secret), "{event}: {shown}");
         }
+    }
+}
+
+/// What `aws` and `sms` make of a word.
+const LIBRARY: &str = r#"
+on("gate.*", |event| switch event.data.what {
+    "lambda" => aws::lambda(event.data.by, event.data.to, #{ plate: "Ä 1" }),
+    "sms" => sms::send(event.data.by, "Wasser & <Gas> 🚒"),
+});
+on("platerecognizer.recognition", |event| aws::put("user", "gate/2026 1+b é.jpg", event.attachments[0]));
+"#;
+
+/// Reads the object as Amazon's own client does.
+const READ: &str = "
+import boto3, sys
+client = boto3.client('s3', region_name='eu-west-1', endpoint_url=sys.argv[1], aws_access_key_id=sys.argv[2], aws_secret_access_key=sys.argv[3])
+read = client.get_object(Bucket='cams', Key='gate/2026 1+b é.jpg')
+print(read['ContentType'], len(read['Body'].read()))
+";
+
+#[test]
+fn functions_objects_and_text_messages_of_the_library_are_taken() {
+    let Some((moto, keys)) = furnished() else {
+        return;
+    };
+    let key = |name: &str| keys[name].as_str().expect("a key");
+    let account = |name: &str, secret: &str, to: &str| {
+        let who = format!(
+            "region = \"eu-west-1\"\nkey = \"{}\"\nsecret = \"{secret}\"\nurl = \"{BASE}\"\n",
+            key("key")
+        );
+        format!(
+            "[aws.{name}]\n{who}bucket = \"cams\"\n[sms.{name}]\ndriver = \"sns\"\n{who}to = \"{to}\"\n"
+        )
+    };
+    let config = [
+        gate_config(),
+        "[webhook.driveway]\npreset = \"platerecognizer\"\nproof = \"none\"\n".to_owned(),
+        account("user", key("secret"), "+15557654321"),
+        account("wrong", "not-the-secret-of-anybody", "+15557654321"),
+        account("nobody", key("secret"), "the neighbour"),
+    ];
+    let house = House::start(&config.join("\n"), &[("cloud.rhai", LIBRARY)]);
+    assert_eq!(house.send(&seen_at("driveway")).status, 200);
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:gate";
+    for (done, (what, to)) in [("lambda", "gate"), ("lambda", arn), ("sms", "")]
+        .into_iter()
+        .enumerate()
+    {
+        house.post_ok(&json!({ "what": what, "by": "user", "to": to }).to_string());
+        house.wait_for_done(done + 2);
+    }
+    let read = moto
+        .command("python3")
+        .args(["-c", READ, BASE, key("key"), key("secret")])
+        .output()
+        .expect("python runs");
+    let read = String::from_utf8_lossy(&read.stdout).trim().to_owned();
+    assert_eq!(read, "image/jpeg 1158");
+    for (what, by, to, says) in [
+        ("lambda", "wrong", "gate", "signature"),
+        ("sms", "wrong", "", "SignatureDoesNotMatch"),
+        ("sms", "nobody", "", "PhoneNumber"),
+    ] {
+        house.post_ok(&json!({ "what": what, "by": by, "to": to }).to_string());
+        eventually(&format!("{what} of {by} is dead: {says}"), || {
+            let actions = house.actions();
+            let mut dead = actions.iter().filter(|one| one["status"] == "dead");
+            dead.any(|one| one.to_string().contains(says)).then_some(())
+        });
     }
 }

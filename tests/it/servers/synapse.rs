@@ -1,6 +1,7 @@
 //! Synapse, the Matrix server, with its limits in force: it answers 429 and says when to come again.
 
-use super::Server;
+use super::{Server, shown};
+use crate::goldens::seen_at;
 use crate::house::{House, eventually, gate_config};
 use crate::http::{request, send};
 use serde_json::{Value, json};
@@ -19,8 +20,13 @@ struct Matrix {
 
 impl Matrix {
     fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// With these lines more in its configuration.
+    fn start_with(more: &str) -> Option<Self> {
         let mut server = Server::hold("synapse")?;
-        server.write("homeserver.yaml", CONFIGURATION);
+        server.write("homeserver.yaml", &format!("{CONFIGURATION}{more}"));
         let python = |server: &Server, more: &[&str]| {
             let mut command = server.command("python");
             let with = [
@@ -93,6 +99,21 @@ impl Matrix {
         answer["room_id"].as_str().expect("a room").to_owned()
     }
 
+    /// The configuration of a house that writes to this room.
+    fn channel(&self, room: &str) -> String {
+        gate_config() + "\n" + &channel("room", &self.token, room)
+    }
+
+    /// The last messages of a room, the newest first.
+    fn last(&self, room: &str, count: usize) -> Vec<Value> {
+        let bearer = format!("Bearer {}", self.token);
+        let room = room.replace('!', "%21").replace(':', "%3A");
+        let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit={count}");
+        let said = shown(PORT, &path, &[("Authorization", &bearer)]);
+        let said = said["chunk"].as_array().expect("messages").iter();
+        said.map(|one| one["content"].clone()).collect()
+    }
+
     /// What was said in a room, oldest first, as anybody in it would read it.
     fn said(&self, room: &str) -> Vec<String> {
         let filter = json!({ "room_events": { "search_term": "visitor", "keys": ["content.body"], "order_by": "recent", "filter": { "rooms": [room], "limit": 100 } } });
@@ -106,17 +127,25 @@ impl Matrix {
     }
 }
 
+fn channel(name: &str, token: &str, room: &str) -> String {
+    format!(
+        "[message.{name}]\nservice = \"matrix\"\nurl = \"http://127.0.0.1:{PORT}\"\ntoken = \"{token}\"\nroom = \"{room}\"\n"
+    )
+}
+
+/// A camera whose pictures go to a room.
+const CAMERA: &str = "[webhook.driveway]\npreset = \"platerecognizer\"\nproof = \"none\"\n";
+const SHOW: &str = r#"on("platerecognizer.recognition", |event| {
+    message::send("room", "Who is <this>?", #{ title: "Gate", image: event.attachments[0] });
+});"#;
+
 #[test]
 fn a_server_that_wants_to_be_asked_more_slowly_gets_every_message_once_and_in_order() {
     let Some(matrix) = Matrix::start() else {
         return;
     };
     let room = matrix.room();
-    let config = format!(
-        "{}\n[message.room]\nservice = \"matrix\"\nurl = \"http://127.0.0.1:{PORT}\"\ntoken = \"{}\"\nroom = \"{room}\"\n",
-        gate_config(),
-        matrix.token
-    );
+    let config = matrix.channel(&room);
     let script = r#"on("gate.*", |event| message::send("room", `visitor ${event.data.number}`));"#;
     let house = House::start(&config, &[("visitors.rhai", script)]);
     for number in 0..MESSAGES {
@@ -137,4 +166,72 @@ fn a_server_that_wants_to_be_asked_more_slowly_gets_every_message_once_and_in_or
         (said.len() >= MESSAGES).then_some(said)
     });
     assert_eq!(said, expected);
+}
+
+#[test]
+fn a_picture_is_stored_and_shown_before_its_words() {
+    let Some(matrix) = Matrix::start() else {
+        return;
+    };
+    let room = matrix.room();
+    let house = House::start(&(matrix.channel(&room) + CAMERA), &[("gate.rhai", SHOW)]);
+    assert_eq!(house.send(&seen_at("driveway")).status, 200);
+    house.wait_for_done(2);
+    let said = matrix.last(&room, 2);
+    let (words, picture) = (&said[0], &said[1]);
+    assert_eq!(words["body"], "Gate\nWho is <this>?");
+    assert_eq!(picture["msgtype"], "m.image");
+    assert_eq!(
+        picture["info"],
+        json!({ "mimetype": "image/jpeg", "size": 1158 })
+    );
+    let stored = picture["url"].as_str().expect("an address");
+    let stored = stored.strip_prefix("mxc://").expect("its own address");
+    let request = format!(
+        "GET /_matrix/client/v1/media/download/{stored} HTTP/1.0\r\nAuthorization: Bearer {}\r\n\r\n",
+        matrix.token
+    );
+    let answer = send(
+        SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+        request.as_bytes(),
+    );
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("image/jpeg"));
+    assert_eq!(answer.header("content-length"), Some("1158"));
+}
+
+#[test]
+fn a_picture_that_is_too_large_leaves_its_words_and_what_is_refused_is_dead() {
+    let Some(matrix) = Matrix::start_with("max_upload_size: 1K\n") else {
+        return;
+    };
+    let room = matrix.room();
+    let config = [
+        matrix.channel(&room),
+        CAMERA.to_owned(),
+        channel("stranger", "syt_nobody", &room),
+        channel("elsewhere", &matrix.token, "!elsewhere:localhost"),
+    ];
+    let say = r#"on("gate.*", |event| message::send(event.data.to, "x"));"#;
+    let house = House::start(&config.concat(), &[("gate.rhai", SHOW), ("say.rhai", say)]);
+    assert_eq!(house.send(&seen_at("driveway")).status, 200);
+    house.wait_for_done(1);
+    let said = matrix.last(&room, 1);
+    assert_eq!(
+        said[0]["body"],
+        "Gate\nWho is <this>?\n\n(A picture belongs here, which could not be uploaded.)"
+    );
+    for (to, says) in [
+        ("stranger", "M_UNKNOWN_TOKEN"),
+        ("elsewhere", "M_FORBIDDEN"),
+    ] {
+        house.post_ok(&json!({ "to": to }).to_string());
+        let dead = eventually(says, || {
+            let actions = house.actions();
+            let mut dead = actions.into_iter().filter(|one| one["status"] == "dead");
+            dead.find(|one| one.to_string().contains(says))
+        });
+        assert!(!dead.to_string().contains("syt_nobody"), "{dead}");
+    }
 }

@@ -1,42 +1,34 @@
-"""Prints, as one JSON line, each request that Apprise would make for an address and a message.
+"""Prints, as one JSON line each, the requests that Apprise makes for an address and a message.
 
-    ask.py ADDRESS TITLE TEXT
-    {"method": "POST", "url": "...", "headers": {...}, "json": ..., "form": ...}
+    ask.py ADDRESS TITLE TEXT [PICTURE]
+    {"method": "POST", "url": "...", "headers": {...}, "body": "one letter for each byte"}
 
-Nothing is sent: the session's `request` is replaced by one that prints and answers 200.
+Nothing is sent: what would put a request on the wire prints it, and says that all is well.
 """
+import io
 import json
 import sys
 
 import requests
 
 
-def told(self, method, url, **options):
-    body = options.get("data")
-    if isinstance(body, bytes):
-        body = body.decode("utf-8", "replace")
-    line = {"method": method.upper(), "url": url, "params": options.get("params"),
-            "headers": dict(options.get("headers") or {}), "json": options.get("json"), "form": None,
-            "auth": options.get("auth")}
-    if isinstance(body, str):
-        try:
-            line["json"] = json.loads(body)
-        except ValueError:
-            line["form"] = body
-    elif body is not None:
-        line["form"] = body
+def send(self, request, **options):
+    body = request.body or b""
+    body = body.encode() if isinstance(body, str) else body
+    line = {"method": request.method, "url": request.url, "headers": dict(request.headers),
+            "body": body.decode("latin-1")}
     print(json.dumps(line))
     answer = requests.Response()
-    answer.status_code = 200
-    answer._content = b'{"id": 1, "ok": true, "status": 1, "messages": [{"status": "0"}]}'
+    answer.status_code, answer.request, answer.url = 200, request, request.url
+    answer.raw = io.BytesIO(b'{"id": 1, "ok": true, "status": 1, "messages": [{"status": "0"}]}')
     return answer
 
 
-requests.Session.request = told
+requests.adapters.HTTPAdapter.send = send
 import apprise  # noqa: E402  (after the replacement)
 
-address, title, text = sys.argv[1:]
+address, title, text, *pictures = sys.argv[1:]
 sender = apprise.Apprise()
 if not sender.add(address):
     sys.exit(f"Apprise does not know {address}")
-sys.exit(0 if sender.notify(body=text, title=title) else 1)
+sys.exit(0 if sender.notify(body=text, title=title, attach=pictures or None) else 1)

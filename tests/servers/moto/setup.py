@@ -1,6 +1,6 @@
 """Furnishes moto: who may do what, a bucket, a function, a topic. Then signatures are checked.
 
-Prints the keys of a user and of a role as JSON.
+Further arguments name more functions. Prints the keys of a user and of a role as JSON.
 """
 
 import io
@@ -50,13 +50,14 @@ client("s3").create_bucket(
 code = io.BytesIO()
 with zipfile.ZipFile(code, "w") as archive:
     archive.writestr("gate.py", "def handler(event, context): return event")
-client("lambda").create_function(
-    FunctionName="gate",
-    Runtime="python3.11",
-    Role=role,
-    Handler="gate.handler",
-    Code={"ZipFile": code.getvalue()},
-)
+for function in ["gate", *sys.argv[2:]]:
+    client("lambda").create_function(
+        FunctionName=function,
+        Runtime="python3.11",
+        Role=role,
+        Handler="gate.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
 client("sns").create_topic(Name="alarms")
 lent = client("sts").assume_role(RoleArn=role, RoleSessionName="porch")["Credentials"]
 post("/moto-api/reset-auth", b"0", "text/plain")

@@ -38,7 +38,12 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// One step of a recipe.
 enum Step {
-    Crop(Area),
+    Crop {
+        area: Area,
+        /// Where nothing of the picture is inside, it stays whole: a plate reader's box may count in
+        /// another picture than the one that it sent along.
+        or_whole: bool,
+    },
     /// Fits into so many pixels, keeping its shape; never becomes larger.
     Resize(u32, u32),
     Frame {
@@ -112,7 +117,14 @@ impl Step {
         let color =
             |value: &Value| -> Option<[u8; 3]> { serde_json::from_value(value.clone()).ok() };
         let step = match name.as_str() {
-            "crop" => Area::parse(value).map(Self::Crop),
+            "crop" => Area::parse(value).map(|area| Self::Crop {
+                area,
+                or_whole: false,
+            }),
+            "crop_or_whole" => Area::parse(value).map(|area| Self::Crop {
+                area,
+                or_whole: true,
+            }),
             "resize" => match serde_json::from_value::<[u32; 2]>(value.clone()) {
                 Ok([width, height]) if width > 0 && height > 0 => Some(Self::Resize(width, height)),
                 _ => None,
@@ -139,14 +151,16 @@ impl Step {
 
     fn apply(&self, mut picture: Picture) -> Result<Picture, ActionError> {
         match self {
-            Self::Crop(area) => {
-                let (width, height) = (picture.width, picture.height);
-                picture.crop(area).ok_or_else(|| {
-                    config(format!(
+            Self::Crop { area, or_whole } => match picture.crop(area) {
+                Some(piece) => Ok(piece),
+                None if *or_whole => Ok(picture),
+                None => {
+                    let (width, height) = (picture.width, picture.height);
+                    Err(config(format!(
                         "nothing of the picture is inside {area}; it has {width} x {height} pixels"
-                    ))
-                })
-            }
+                    )))
+                }
+            },
             Self::Resize(width, height) => Ok(picture.fit(*width, *height)),
             Self::Frame { area, color, width } => {
                 let width = width.unwrap_or((picture.width / 300).max(2));

@@ -28,6 +28,7 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 const OTHER_TIME: Duration = Duration::from_secs(60);
 
 /// Questions that change nothing, by kind and driver of the target: the path, and how it shows who asks.
+/// `{key}` in a path is the target's: Home Assistant answers 200 to commands for what it doesn't have.
 const READS: &[(&str, &str, &str, Option<Login>)] = &[
     (
         "light",
@@ -41,7 +42,13 @@ const READS: &[(&str, &str, &str, Option<Login>)] = &[
     (
         "light",
         "homeassistant",
-        "/api/",
+        "/api/states/{entity}",
+        Some(Login::Bearer("token")),
+    ),
+    (
+        "siren",
+        "homeassistant",
+        "/api/states/{entity}",
         Some(Login::Bearer("token")),
     ),
     ("homeassistant", "", "/api/", Some(Login::Bearer("token"))),
@@ -172,7 +179,7 @@ async fn one(target: &Target<'_>, performer: &Performer) -> Finding {
         Some(args) => Some(performer.perform("http.request", &args, "", DEADLINE).await),
         None => None,
     };
-    verdict(title, &format!("{host}:{port}"), ends, answer)
+    verdict(target, &format!("{host}:{port}"), ends, answer)
 }
 
 async fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
@@ -203,8 +210,10 @@ fn question(target: &Target<'_>) -> Option<Value> {
         .iter()
         .find(|row| row.0 == target.kind && row.1 == driver)?;
     let base = text("url")?.trim_end_matches('/');
-    let mut args =
-        json!({ "method": "GET", "url": format!("{base}{}", row.2), "timeout_ms": 5000 });
+    let path = row
+        .2
+        .replace("{entity}", text("entity").unwrap_or_default());
+    let mut args = json!({ "method": "GET", "url": format!("{base}{path}"), "timeout_ms": 5000 });
     match row.3 {
         Some(Login::Header(header, key)) => {
             args["headers"] = json!({ header: target.seen.get(key)? })
@@ -219,11 +228,12 @@ fn question(target: &Target<'_>) -> Option<Value> {
 }
 
 fn verdict(
-    title: &str,
+    target: &Target<'_>,
     place: &str,
     ends: Result<Option<Timestamp>, String>,
     answer: Option<Result<Receipt, ActionError>>,
 ) -> Finding {
+    let title = &target.title;
     let now = system_clock()();
     let ends = match ends {
         Ok(ends) => ends,
@@ -242,6 +252,9 @@ fn verdict(
             "auth" => "its key or token is not taken (any more): make a new one",
             "tls" => {
                 "name its certificate or authority in a table [tls.NAME], and give the target `tls = \"NAME\"`"
+            }
+            _ if error.detail["status"] == 404 && target.seen.contains_key("entity") => {
+                "is there such an entity? compare `entity` with the list of them there"
             }
             _ => "is that the address of this kind of target?",
         };

@@ -1,4 +1,4 @@
-//! `image::crop`, `resize`, `frame`, `jpeg`, `png`: an attachment with a recipe.
+//! `image::crop`, `crop_or_whole`, `resize`, `frame`, `jpeg`, `png`: an attachment with a recipe.
 //!
 //! Nothing is unpacked here: what a function gives is the attachment and a list of steps, which are
 //! followed when an action needs the bytes. So a rehearsal sees the steps, and a script's memory
@@ -44,6 +44,32 @@ fn cuts(module: &mut Module) {
         (picture: ScriptFile, area: Dynamic) => {
             let area = sides(&area)?;
             step(picture, json!({ "crop": area }))
+        },
+    }
+    function! {
+        module,
+        /// Gives a piece of a picture, or the whole picture where the area has nothing of it.
+        ///
+        /// A plate reader's box may count in another picture than the one that it sent along.
+        ///
+        /// * `picture` (Attachment): a JPEG or PNG of the event, or what another function of `image` gave
+        /// * `area` (list or map): where, as for `image::crop`
+        ///
+        /// Gives (Attachment): the piece, made when an action needs it
+        ///
+        /// Fails when the area is none.
+        ///
+        /// ```rhai
+        /// on("door.opened", |event| {
+        ///     for picture in event.attachments {
+        ///         file::save(`pieces/${event.id}.jpg`, image::crop_or_whole(picture, [100, 50, 400, 250]));
+        ///     }
+        /// });
+        /// ```
+        "crop_or_whole",
+        (picture: ScriptFile, area: Dynamic) => {
+            let area = sides(&area)?;
+            step(picture, json!({ "crop_or_whole": area }))
         },
     }
     function! {

@@ -159,7 +159,7 @@ impl Check<'_> {
 }
 
 /// The call that a node is, where it stands, and whether it is a method.
-fn call_of<'a>(nodes: &'a [ASTNode]) -> Option<(&'a FnCallExpr, Position, bool)> {
+pub(crate) fn call_of<'a>(nodes: &'a [ASTNode]) -> Option<(&'a FnCallExpr, Position, bool)> {
     match nodes.last()? {
         ASTNode::Stmt(Stmt::FnCall(call, at)) | ASTNode::Expr(Expr::FnCall(call, at)) => {
             Some((call, *at, false))

@@ -130,8 +130,6 @@ impl Function<'_> {
     fn call(self, engine: &Engine) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut state = self.state.clone();
         state.num_operations = 0;
-        // A run loads none.
-        state.num_modules_loaded = 0;
         let source = state.source.clone();
         let context = NativeCallContext::new_with_all_fields(
             engine,

@@ -7,7 +7,7 @@
 //! engine of its own name, also when it is an older version of itself.
 
 use super::HostConfig;
-use crate::{Limits, api, load, resolve, stdlib};
+use crate::{Limits, apart, api, load, resolve, stdlib};
 use rhai::Engine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -75,6 +75,7 @@ fn engine(limits: &Limits) -> Engine {
         .set_strict_variables(true)
         .set_optimization_level(rhai::OptimizationLevel::None)
         .set_module_resolver(resolve::Libraries);
+    apart::register(&mut engine);
     api::register(&mut engine);
     // Stand-ins that the parser knows; each script brings the real ones.
     for (name, _) in stdlib::names() {
