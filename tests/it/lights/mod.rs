@@ -2,6 +2,7 @@
 //! between, the lamp ends as it was, and is put back once.
 
 mod lamp;
+mod refused;
 
 use super::house::{House, eventually, gate_config};
 use lamp::Lamp;

@@ -130,13 +130,16 @@ fn a_webhook_flashes_a_zigbee_lamp_and_sounds_a_siren() {
     let config = format!(
         "{}\n[mqtt.house]\nurl = \"mqtt://127.0.0.1:{}\"\nuser = \"{}\"\npassword = \"{}\"\n\
          [light.porch]\ndriver = \"zigbee2mqtt\"\ndevice = \"porch\"\n\
-         [siren.yard]\ndriver = \"zigbee2mqtt\"\ndevice = \"siren\"\n",
+         [siren.yard]\ndriver = \"zigbee2mqtt\"\ndevice = \"siren\"\n\
+         [permissions]\nmode = \"declared\"\n",
         gate_config(),
         super::mosquitto::PORT,
         super::mosquitto::USER,
         super::mosquitto::PASSWORD,
     );
-    let script = r#"on("gate.*", |event| {
+    // The script names the lamp and the siren, and no topic.
+    let script = r#"//! needs: event gate.*, light porch, siren yard
+    on("gate.*", |event| {
         light::flash("porch", #{ times: 1 });
         siren::sound("yard", #{ "for": "10s" });
     });"#;

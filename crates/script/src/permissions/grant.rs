@@ -4,7 +4,8 @@
 //! would be performed, `target`, `emit`, and the state. An action of a kind that is not known here
 //! is refused, so that a new one is safe before it is useful.
 
-use super::{Need, Port};
+use super::Need;
+use super::target::Target;
 use porchlight_core::diagnostic::nearest;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ struct List {
 }
 
 /// Where a request goes.
-enum Goes {
+pub(super) enum Goes {
     /// To this host and port.
     Host(String, u16),
     /// Bytes to this host and port.
@@ -171,7 +172,11 @@ impl Rights {
                 None
             }
             "mqtt" => {
-                self.check(&Need::Mqtt(text("topic")), targets)?;
+                let (topic, broker) = (text("topic"), text("broker"));
+                let own = |target: Target<'_>| target.is_told(&topic, &broker);
+                if !self.targets(targets).any(own) {
+                    self.check(&Need::Mqtt(topic), targets)?;
+                }
                 if kind == "mqtt.request" {
                     self.check(&Need::Mqtt(text("reply")), targets)?;
                 }
@@ -263,52 +268,6 @@ impl Rights {
                 name: target.name.to_owned(),
             })
         })
-    }
-}
-
-/// A table of the configuration: `[light.porch]`.
-struct Target<'a> {
-    kind: &'a str,
-    name: &'a str,
-    table: &'a Value,
-}
-
-impl Target<'_> {
-    fn secret_prefix(&self) -> String {
-        format!("{}.{}.", self.kind, self.name)
-    }
-
-    /// Host and port of its `url`, unless that is a secret.
-    fn address(&self) -> Option<(String, u16)> {
-        host_of(self.table.get("url")?.as_str()?)
-    }
-
-    /// Whether a request goes there.
-    fn is_where(&self, goes: &Goes) -> bool {
-        match goes {
-            Goes::Host(host, port) => self.is_at(&Need::of_host(host, *port)),
-            Goes::Net(host, port) => self.is_at(&Need::of_net(host, *port)),
-            Goes::Secret(address) => *address == format!("{}url", self.secret_prefix()),
-            Goes::Hidden => false,
-        }
-    }
-
-    /// Whether this is where the target is. What speaks no HTTP has a `host`, and every port of it
-    /// unless it names one.
-    fn is_at(&self, wanted: &Need) -> bool {
-        if let Need::Net { .. } = wanted {
-            let Some(host) = self.table.get("host").and_then(Value::as_str) else {
-                return false;
-            };
-            let port = self.table.get("port").and_then(Value::as_u64);
-            let mut own = Need::of_net(host, port.map_or(0, |port| port as u16));
-            if let (Need::Net { port: own, .. }, None) = (&mut own, port) {
-                *own = Port::Any;
-            }
-            return own.covers(wanted);
-        }
-        let address = self.address();
-        address.is_some_and(|(host, port)| Need::of_host(&host, port) == *wanted)
     }
 }
 

@@ -19,6 +19,7 @@ mod literals;
 mod need;
 mod pattern;
 mod reach;
+mod target;
 mod undeclared;
 
 pub(crate) use grant::Rights;

@@ -35,8 +35,12 @@ fn declared_host(files: &[(&str, &str)], allow: &[&str]) -> (Host, Asked, tempfi
                 "porch": {"driver": "wled", "url": "http://10.0.0.5"},
                 "strip": {"driver": "lifx", "host": "10.0.0.8", "key": {"$secret": "light.strip.key"}},
                 "yard": {"driver": "wled", "url": "https://10.0.0.7", "tls": "yard", "oauth": "yard"},
+                "zig": {"driver": "zigbee2mqtt", "device": "porch"},
+                "tas": {"driver": "tasmota-mqtt", "topic": "t1"},
+                "far": {"driver": "zigbee2mqtt", "device": "far", "base": "z2", "broker": "yard"},
                 "hall": {"driver": "hue", "url": "https://10.0.0.2", "key": {"$secret": "light.hall.key"}, "id": "abc"},
             },
+            "siren": {"yard": {"driver": "zigbee2mqtt", "device": "siren"}},
             "message": {
                 "office": {"service": "teams", "url": {"$secret": "message.office.url"}},
                 "family": {"service": "ntfy", "url": "https://ntfy.sh", "topic": "t"},
@@ -487,4 +491,71 @@ on(\"**\", |event| {
         reach(Mode::Declared, source),
         "http gate.lan, light porch, file *.csv, event ** (and nothing else)"
     );
+}
+
+#[test]
+fn a_lamp_or_siren_behind_a_broker_needs_no_topic_of_its_own() {
+    for (needs, body, topics) in [
+        ("light zig", "light::on(\"zig\"); light::flash(\"zig\");", 2),
+        (
+            "light tas",
+            "light::flash(\"tas\"); light::off(\"tas\");",
+            2,
+        ),
+        (
+            "siren yard",
+            "siren::sound(\"yard\"); siren::stop(\"yard\");",
+            2,
+        ),
+        ("light far", "light::on(\"far\");", 1),
+        (
+            "light zig",
+            "mqtt::publish(\"zigbee2mqtt/por\" + \"ch/set\", #{ state: \"ON\" });",
+            1,
+        ),
+    ] {
+        let source = format!("//! needs: event **, {needs}\non(\"**\", |event| {{ {body} }});");
+        let (run, _) = tried(&[], &[], &source).unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert_eq!(run.outcome, Outcome::Ok, "{body}");
+        assert_eq!(run.actions.len(), topics, "{body}");
+    }
+    for (needs, body) in [
+        // Another lamp, what is not told but asked, all at once, another broker, and other targets.
+        (
+            "light zig",
+            "mqtt::publish(\"zigbee2mqtt/oth\" + \"er/set\", \"x\");",
+        ),
+        (
+            "light zig",
+            "mqtt::publish(\"zigbee2mqtt/porch\" + \"/set/state\", \"x\");",
+        ),
+        (
+            "light zig",
+            "mqtt::publish(\"zigbee2mqtt/bridge/requ\" + \"est/restart\", \"x\");",
+        ),
+        (
+            "light zig",
+            "on_mqtt(\"zigbee2mqtt/porch/set\", |event| ());",
+        ),
+        ("light zig", "siren::sound(\"yard\");"),
+        ("siren zig", "light::on(\"zig\");"),
+        (
+            "light tas",
+            "mqtt::publish(\"cmnd/t1/Back\" + \"log/x\", \"x\");",
+        ),
+        (
+            "light tas",
+            "mqtt::publish(\"cmnd/t11/Pow\" + \"er\", \"x\");",
+        ),
+        (
+            "light far",
+            "mqtt::publish(\"z2/far/s\" + \"et\", \"x\", #{ broker: \"home\" });",
+        ),
+        (
+            "light zig",
+            "mqtt::request(\"zigbee2mqtt/porch/s\" + \"et\", \"x\", \"a/b\");",
+        ),
+    ] {
+        nothing_leaves(&format!("//! needs: {needs}"), &[], body);
+    }
 }
