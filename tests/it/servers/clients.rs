@@ -189,3 +189,44 @@ fn a_webhook_of_our_own_is_genuine_for_the_library_of_the_standard() {
     }
     assert_eq!(asked[0].header("webhook-id"), asked[1].header("webhook-id"));
 }
+
+const CLAIMS: &str = include_str!("../../servers/clients/claims.py");
+
+#[test]
+fn a_token_for_connectit_is_genuine_and_short_lived_for_a_library_of_others() {
+    let Some(server) = Server::hold("clients") else {
+        return;
+    };
+    server.write("claims.py", CLAIMS);
+    let fake = Fake::start();
+    let config = format!(
+        "{}\n[connectit.office]\nurl = \"{}\"\nplugin = \"3f1c-ä\"\nsecret = \"only-for-the-tests-of-porchlight\"\n",
+        gate_config(),
+        fake.url()
+    );
+    let script = r#"on("gate.*", |event| connectit::transcript("office", 7));"#;
+    let house = House::start(&config, &[("office.rhai", script)]);
+    house.post_ok("{}");
+    let asked = fake.wait_for(1).swap_remove(0);
+    assert_eq!(
+        (asked.method.as_str(), asked.path.as_str()),
+        ("GET", "/transcripts/7")
+    );
+    let token = asked.header("authorization").expect("a token");
+    let token = token.strip_prefix("Bearer ").expect("a bearer token");
+    let claims = |secret: &str| {
+        let output = server
+            .command("python")
+            .args(["claims.py", secret, token])
+            .output()
+            .expect("python runs");
+        let said = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&said).trim().to_owned()
+    };
+    let genuine = claims("only-for-the-tests-of-porchlight");
+    let genuine: Value = serde_json::from_str(&genuine).expect(&genuine);
+    assert_eq!(genuine["plugin_installation_uuid"], "3f1c-ä");
+    assert_eq!(genuine["holds"], 300);
+    let stranger = claims("another-secret-of-the-tests-of-it");
+    assert!(stranger.starts_with("refused"), "{stranger}");
+}
