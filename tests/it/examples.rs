@@ -193,7 +193,8 @@ fn claims(asked: &Asked) -> serde_json::Value {
 #[test]
 fn every_example_home_passes_its_own_check() {
     let homes = std::fs::read_dir(folder("")).expect("the examples");
-    let homes: Vec<PathBuf> = homes.flatten().map(|entry| entry.path()).collect();
+    let homes = homes.flatten().map(|entry| entry.path());
+    let homes: Vec<PathBuf> = homes.filter(|home| home.is_dir()).collect();
     assert!(homes.len() >= 14, "only {} examples", homes.len());
     for home in homes {
         let name = home.display();
@@ -209,5 +210,74 @@ fn every_example_home_passes_its_own_check() {
             String::from_utf8_lossy(&output.stderr)
         );
         assert!(!home.join("data").exists(), "check writes nothing");
+    }
+}
+
+/// The homes that the page lists, and what it says to type.
+fn listed() -> Vec<(String, String)> {
+    let page = std::fs::read_to_string(folder("README.md")).expect("the page");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ["));
+    rows.map(|row| {
+        let (name, rest) = row.split_once(']').expect("a name");
+        let command = rest.trim_end_matches("` |").rsplit('`').next();
+        (name.to_owned(), command.expect("a command").to_owned())
+    })
+    .collect()
+}
+
+/// The text with every address outside in place of one where nobody listens.
+fn nowhere(text: &str) -> String {
+    let mut pieces = text.split("://");
+    let mut here = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find(['/', '"', '`', '?', ' ']).unwrap_or(piece.len());
+        let here_too = here.strip_suffix('s').map(str::to_owned);
+        here = here_too
+            .filter(|text| text.ends_with("http"))
+            .unwrap_or(here);
+        here = format!("{here}://127.0.0.1:9{}", &piece[end..]);
+    }
+    here.replace("smtp.lan", "localhost")
+}
+
+#[test]
+fn each_example_home_does_something_when_its_page_says_so() {
+    let homes = std::fs::read_dir(folder("")).expect("the examples");
+    let homes = homes.flatten().filter(|home| home.path().is_dir());
+    let mut homes: Vec<_> = homes.map(|home| home.file_name().into_string()).collect();
+    homes.sort();
+    let listed = listed();
+    let names: Vec<_> = listed.iter().map(|(name, _)| Ok(name.clone())).collect();
+    assert_eq!(names, homes, "the page lists every home, in order");
+    for (name, command) in listed {
+        let read = |path: PathBuf| nowhere(&std::fs::read_to_string(path).expect("a file"));
+        let home = folder(&name);
+        let mut house = House::furnish(&read(home.join("porchlight.toml")), &[]);
+        for entry in std::fs::read_dir(home.join("scripts"))
+            .expect("scripts")
+            .flatten()
+        {
+            let file = entry.file_name().into_string().expect("a name");
+            // Tests hold the addresses that were just replaced; they have a test of their own.
+            if !file.ends_with(".test.rhai") {
+                house.write_script(&file, &read(entry.path()));
+            }
+        }
+        house.restart();
+        let (to, home) = (house.address.to_string(), home.display());
+        let words = command
+            .split(' ')
+            .map(|word| match word.ends_with(".json") {
+                true => format!("{home}/{word}"),
+                false => word.to_owned(),
+            });
+        let words: Vec<String> = words.collect();
+        let words = words.iter().map(String::as_str);
+        let args: Vec<&str> = words.chain(["--no-wait", "--to", &to]).collect();
+        let output = house.porchlight(&args);
+        assert!(output.status.success(), "{name}: {output:?}");
+        let runs = house.wait_for_runs(1);
+        let worked = runs.iter().any(|run| run["outcome"]["outcome"] == "ok");
+        assert!(worked, "{name}: `{command}` came to nothing: {runs:?}");
     }
 }
