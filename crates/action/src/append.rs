@@ -18,12 +18,26 @@ use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
+/// What becomes of a file.
+pub(crate) struct Change {
+    /// So many bytes at its beginning give way to these; the file is written anew, aside.
+    pub(crate) head: Option<(u64, Vec<u8>)>,
+    /// What goes to its end.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl From<Vec<u8>> for Change {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { head: None, bytes }
+    }
+}
+
 /// Appends what `make` gives for the file as it is (it may read it; its position is free).
 /// True when it was appended, false when this key had already done it.
 pub(crate) fn once(
     spot: &Spot,
     key: Option<&str>,
-    make: impl FnOnce(&mut File) -> Result<Vec<u8>, ActionError>,
+    make: impl FnOnce(&mut File) -> Result<Change, ActionError>,
 ) -> Result<bool, ActionError> {
     let failed = |error: io::Error| io_error(&spot.name, &error);
     let is_new = !spot.path.exists();
@@ -34,13 +48,31 @@ pub(crate) fn once(
         .open(&spot.path)
         .map_err(failed)?;
     lock(&file, &spot.name)?;
+    if !is_at(&file, &spot.path).map_err(failed)? {
+        let message = format!("{}: has just been replaced", spot.name);
+        return Err(ActionError::later("io", message));
+    }
     if let Some(key) = key
         && repeats(&mut file, spot, key).map_err(failed)?
     {
         return Ok(false);
     }
-    let bytes = make(&mut file)?;
+    let Change { head, bytes } = make(&mut file)?;
     let end = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    if let Some((old, new)) = head {
+        // Until the rename the noted place lies behind the end, so that a repeat does it again.
+        let at = end.saturating_sub(old) + new.len() as u64;
+        if let Some(key) = key {
+            note(spot, key, at, &bytes).map_err(failed)?;
+        }
+        file.seek(SeekFrom::Start(old)).map_err(failed)?;
+        let anew = save::replace(&spot.path, |out| {
+            out.write_all(&new)?;
+            io::copy(&mut file.take(end.saturating_sub(old)), out)?;
+            out.write_all(&bytes)
+        });
+        return anew.map(|()| true).map_err(failed);
+    }
     if let Some(key) = key {
         note(spot, key, end, &bytes).map_err(failed)?;
     }
@@ -67,6 +99,21 @@ fn lock(file: &File, name: &str) -> Result<(), ActionError> {
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
         Err(TryLockError::Error(error)) => Err(io_error(name, &error)),
     }
+}
+
+/// Whether the file is still the one of that name: another append may have written it anew between
+/// our opening and our lock, and what went to the old one would be lost.
+#[cfg(unix)]
+fn is_at(file: &File, path: &std::path::Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (open, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    Ok(open.ino() == named.ino() && open.dev() == named.dev())
+}
+
+/// Elsewhere a file that is open isn't replaced.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &std::path::Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// True when the noted append was this one and is complete now.

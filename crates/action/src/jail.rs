@@ -205,7 +205,7 @@ impl FileTask {
             Self::Append { path, text } => {
                 let spot = jail.for_writing(&path)?;
                 let key = append::fingerprint(key, text.as_bytes());
-                append::once(&spot, key.as_deref(), |_| Ok(text.into_bytes()))?;
+                append::once(&spot, key.as_deref(), |_| Ok(text.into_bytes().into()))?;
                 Ok(Receipt {
                     summary: format!("appended to {path}"),
                     detail: json!({"path": path}),

@@ -4,9 +4,10 @@
 //! looks like. Plates and camera names come from strangers, so nothing here ever becomes a formula.
 //!
 //! A row is a list, or a map from column names to values. In a new file the names become the header
-//! row; in an existing one they must be in its first row. An unknown name is an error that names the
-//! columns there are, not a new column: a misspelt name would otherwise split the data in two, and
-//! the dead action can be retried once the column exists.
+//! row; in an existing one they are looked up in its first row, and a name that is not there becomes a
+//! new column on the right, which the record of the action names, so that a misspelt one is seen. A
+//! first row in which no name is known and which may be no header (see [`Row::unknown`]) is left
+//! alone, with an error.
 
 mod cell;
 mod csv_file;
@@ -125,24 +126,61 @@ impl Sheets {
 
 /// What became of an append.
 enum Added {
-    /// The row, with its number where that is known without reading the whole file.
-    Row(Option<u64>),
+    /// The row, with its number where that is known without reading the whole file, and the columns
+    /// that the sheet had not had before.
+    Row {
+        number: Option<u64>,
+        columns: Vec<String>,
+    },
     /// This key had added it before.
     Before,
 }
 
 impl Added {
     fn receipt(self, file: &str) -> Receipt {
-        let (summary, row) = match self {
-            Self::Row(Some(row)) => (format!("row {row} of {file}"), Some(row)),
-            Self::Row(None) => (format!("a row of {file}"), None),
-            Self::Before => (format!("{file}, already there"), None),
+        let (mut summary, row, columns) = match self {
+            Self::Row {
+                number: Some(row),
+                columns,
+            } => (format!("row {row} of {file}"), Some(row), columns),
+            Self::Row { columns, .. } => (format!("a row of {file}"), None, columns),
+            Self::Before => (format!("{file}, already there"), None, Vec::new()),
         };
-        Receipt {
-            summary,
-            detail: json!({"file": file, "row": row}),
+        let mut detail = json!({"file": file, "row": row});
+        if !columns.is_empty() {
+            summary += &format!(", with new columns: {}", columns.join(", "));
+            detail["columns"] = json!(columns);
+        }
+        Receipt { summary, detail }
+    }
+}
+
+/// What the first row of a sheet is.
+#[derive(Clone, Copy, PartialEq)]
+enum Header {
+    /// Texts alone, in a sheet that we made.
+    Sure,
+    /// Perhaps data, or a title.
+    Unsure,
+}
+
+impl Header {
+    fn of(is_ours: bool, mut cells: impl Iterator<Item = bool>) -> Self {
+        if is_ours && cells.all(|is_text| is_text) {
+            Self::Sure
+        } else {
+            Self::Unsure
         }
     }
+}
+
+/// The place of the last of so many new columns; a sheet ends somewhere.
+fn check_width(file: &str, columns: usize) -> Result<(), ActionError> {
+    if columns > MOST_COLUMNS {
+        let message = format!("{file}: a sheet has at most {MOST_COLUMNS} columns");
+        return Err(ActionError::never("limit", message));
+    }
+    Ok(())
 }
 
 impl Row {
@@ -160,6 +198,42 @@ impl Row {
             Self::Named(named) => serde_json::to_vec(named),
         };
         content.unwrap_or_default()
+    }
+
+    /// The names that `headers` does not have, each once. `header` says whether that row can be
+    /// anything but a header.
+    ///
+    /// # Errors
+    /// A name of nothing; more columns than a sheet has; no known name in what may be data, since a
+    /// row of data or a title must not grow into a header.
+    fn unknown(
+        &self,
+        file: &str,
+        headers: &[String],
+        header: Header,
+    ) -> Result<Vec<String>, ActionError> {
+        let Self::Named(named) = self else {
+            return Ok(Vec::new());
+        };
+        let known = |name: &str| headers.iter().any(|header| header.trim() == name);
+        let mut new: Vec<String> = Vec::new();
+        for name in named.keys().map(|name| name.trim()) {
+            if name.is_empty() {
+                return Err(config(format!("{file}: a column needs a name")));
+            }
+            if !known(name) && !new.iter().any(|one| one == name) {
+                new.push(name.to_owned());
+            }
+        }
+        if header == Header::Unsure && !named.keys().any(|name| known(name.trim())) {
+            let known: Vec<&str> = headers.iter().map(|header| header.trim()).collect();
+            let name = new.first().map_or("", String::as_str);
+            return Err(config(format!(
+                "{file}: its first row has no column `{name}` nor any other of this row, so it may be no header row; {}, or write the names of the columns there first",
+                suggestion(name, &known)
+            )));
+        }
+        Ok(new)
     }
 
     /// The cells in the order of `headers`.

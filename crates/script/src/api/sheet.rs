@@ -18,7 +18,7 @@ pub(super) fn sheet() -> Module {
         /// and what else is in an `.xlsx` file (charts, styles, other sheets) stays.
         ///
         /// * `file` (text): its name, which ends in `.csv` or `.xlsx`; folders are made; `{date}`, `{month}` and `{year}` in it are those of the run: "visitors-{month}.xlsx"
-        /// * `row` (list or map): the cells, or cells by the names of their columns: a new file gets these as its first row, in alphabetical order, and a later row may leave some out, but not add one
+        /// * `row` (list or map): the cells, or cells by the names of their columns: a new file gets these as its first row, in alphabetical order; a later row may leave some out, and a name that is not there yet becomes a new column on the right
         /// * `options` (map):
         ///   * the options of every told action
         ///

@@ -287,7 +287,7 @@ impl HeaderCell {
         }
     }
 
-    fn is_text(&self) -> bool {
+    pub(super) fn is_text(&self) -> bool {
         self.shared || self.text.parse::<f64>().is_err()
     }
 }

@@ -14,11 +14,12 @@ mod layout;
 mod package;
 mod read;
 mod styles;
+mod widen;
 mod xml;
 
 pub(super) use read::read;
 
-use super::{Added, Row};
+use super::{Added, Header, Row};
 use crate::append::fingerprint;
 use crate::failure::io_error;
 use crate::jail::{Spot, read_capped};
@@ -135,7 +136,10 @@ fn create(spot: &Spot, row: &Row, key: Option<&str>) -> Result<Added, ActionErro
     create::workbook(&sheet)
         .and_then(|bytes| save::replace(&spot.path, |file| file.write_all(&bytes)))
         .map_err(|error| io_error(&spot.name, &error))?;
-    Ok(Added::Row(Some(rows.len() as u64)))
+    Ok(Added::Row {
+        number: Some(rows.len() as u64),
+        columns: Vec::new(),
+    })
 }
 
 fn add_to(
@@ -153,8 +157,8 @@ fn add_to(
         Some(known) => (known.book, Some(known.layout)),
         None => (package.book()?, None),
     };
-    let sheet = package.text(&book.sheet)?;
-    let layout = match remembered {
+    let mut sheet = package.text(&book.sheet)?;
+    let mut layout = match remembered {
         Some(layout) => layout,
         None => Layout::of(name, &sheet)?,
     };
@@ -166,16 +170,24 @@ fn add_to(
         });
         return Ok(Added::Before);
     }
+    let mut columns = Vec::new();
     let rows = match layout.header() {
         None => {
             let (header, cells) = row.for_new_file();
             header.into_iter().chain([cells]).collect()
         }
         Some(header) => {
-            let names = match row {
+            let mut names = match row {
                 Row::Cells(_) => Vec::new(),
                 Row::Named(_) => header_names(&mut package, header)?,
             };
+            let sure = Header::of(book.ours, header.iter().map(|cell| cell.is_text()));
+            columns = row.unknown(name, &names, sure)?;
+            if !columns.is_empty() {
+                sheet = widen::widened(name, &sheet, &columns)?;
+                layout = Layout::of(name, &sheet)?;
+                names = header_names(&mut package, layout.header().unwrap_or_default())?;
+            }
             vec![row.arranged(name, &names)?]
         }
     };
@@ -214,7 +226,10 @@ fn add_to(
             layout,
         });
     }
-    Ok(Added::Row(Some(u64::from(number))))
+    Ok(Added::Row {
+        number: Some(u64::from(number)),
+        columns,
+    })
 }
 
 /// The texts of the header row by column.

@@ -44,14 +44,21 @@ pub(super) struct CellSeen {
     pub(super) text: Option<String>,
     /// A formula counts as content even before anybody calculated it.
     pub(super) formula: bool,
+    /// The whole element.
+    pub(super) range: Range<usize>,
 }
 
 impl RowSeen {
     /// Whether there is anything in it but formatting.
     pub(super) fn has_content(&self) -> bool {
-        self.cells
-            .iter()
-            .any(|cell| cell.text.is_some() || cell.formula)
+        self.cells.iter().any(CellSeen::is_content)
+    }
+}
+
+impl CellSeen {
+    /// Whether there is anything in it but formatting.
+    pub(super) fn is_content(&self) -> bool {
+        self.text.is_some() || self.formula
     }
 }
 
@@ -102,7 +109,7 @@ pub(super) fn walk(
                 }
                 "c" => {
                     if let Some(row) = &mut row {
-                        let seen = cell_of(&tag, row.cells.last());
+                        let seen = cell_of(&tag, range, row.cells.last());
                         if empty {
                             row.cells.push(seen);
                         } else {
@@ -128,7 +135,8 @@ pub(super) fn walk(
                 "v" | "t" => reading = false,
                 "rPh" => phonetic = false,
                 "c" => {
-                    if let (Some(row), Some(cell)) = (&mut row, cell.take()) {
+                    if let (Some(row), Some(mut cell)) = (&mut row, cell.take()) {
+                        cell.range.end = range.end;
                         row.cells.push(cell);
                     }
                 }
@@ -165,7 +173,7 @@ pub(super) fn push_text(text: &mut String, event: &Event) {
     }
 }
 
-fn cell_of(tag: &BytesStart, before: Option<&CellSeen>) -> CellSeen {
+fn cell_of(tag: &BytesStart, range: Range<usize>, before: Option<&CellSeen>) -> CellSeen {
     let column = attribute(tag, "r").and_then(|place| column_index(&place));
     CellSeen {
         column: column.unwrap_or_else(|| before.map_or(0, |cell| cell.column + 1)),
@@ -175,6 +183,7 @@ fn cell_of(tag: &BytesStart, before: Option<&CellSeen>) -> CellSeen {
         kind: attribute(tag, "t").unwrap_or_else(|| "n".to_owned()),
         text: None,
         formula: false,
+        range,
     }
 }
 
@@ -190,7 +199,7 @@ pub(super) fn attribute(tag: &BytesStart, name: &str) -> Option<String> {
 }
 
 /// Where the value of an attribute stands in the text.
-fn attribute_range(xml: &str, tag: &Range<usize>, name: &str) -> Option<Range<usize>> {
+pub(super) fn attribute_range(xml: &str, tag: &Range<usize>, name: &str) -> Option<Range<usize>> {
     let text = &xml[tag.clone()];
     let at = text.find(&format!(" {name}="))? + name.len() + 2;
     let quote = text[at..]
