@@ -19,6 +19,7 @@ mod libreoffice;
 mod lifx;
 pub mod mosquitto;
 mod moto;
+mod openhue;
 mod oracle;
 mod postfix;
 mod prism;

@@ -38,7 +38,7 @@ const READS: &[(&str, &str, &str, Option<Login>)] = &[
     ),
     ("light", "wled", "/json/info", None),
     ("light", "shelly", "/shelly", None),
-    ("light", "shelly1", "/shelly", None),
+    ("light", "shelly-gen1", "/shelly", None),
     (
         "light",
         "homeassistant",
