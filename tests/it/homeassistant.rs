@@ -123,11 +123,104 @@ fn an_entity_goes_with_its_script_also_when_that_went_while_the_host_was_down() 
         "{:?}",
         found.heard()
     );
+    // What becomes something else goes first as what it was.
+    let other = GATE.replace(
+        "entity::sensor(\"visitors\", #{ name: \"Visitors today\", unit: \"people\" })",
+        "entity::binary_sensor(\"visitors\")",
+    );
+    house.write_script("gate.rhai", &other);
+    wait_until(&found, "another kind", |it| {
+        it["gate_visitors"]["platform"] == "binary_sensor"
+            && it["gate_visitors"]["name"].is_string()
+    });
+    assert!(taken_back("gate_visitors", "sensor"), "{:?}", found.heard());
     assert_eq!(house.terminate(), Some(0));
     std::fs::remove_file(house.path().join("scripts/gate.rhai")).expect("the script goes");
     house.restart();
     wait_until(&found, "the switch gone", |it| it["gate_night"].is_null());
     assert!(taken_back("gate_night", "switch"));
+}
+
+#[test]
+fn what_was_announced_goes_with_its_prefix_and_with_discovery() {
+    let Some(broker) = Broker::start() else {
+        return;
+    };
+    // What the broker keeps for whoever comes later, by the beginning of its topics.
+    let kept = |start: &str| {
+        let output = broker
+            .client("mosquitto_sub")
+            .args(["-t", "#", "--retained-only", "-W", "1", "-F", "%t"])
+            .output()
+            .expect("mosquitto_sub runs");
+        let topics = String::from_utf8_lossy(&output.stdout).into_owned();
+        topics.lines().filter(|it| it.starts_with(start)).count()
+    };
+    let mut house = house(GATE);
+    let configure = |house: &House, more: &str| {
+        let config = gate_config() + &broker_table(more);
+        std::fs::write(house.path().join("porchlight.toml"), config).expect("configuration");
+    };
+    eventually("it is announced", || {
+        (kept("homeassistant/") == 1 && kept(&format!("{OWN}/state/")) >= 2).then_some(())
+    });
+    assert_eq!(house.terminate(), Some(0));
+    configure(&house, "discovery = \"ha\"");
+    house.restart();
+    eventually("it is announced elsewhere alone", || {
+        (kept("ha/device/") == 1 && kept("homeassistant/") == 0).then_some(())
+    });
+    eventually("with its values", || {
+        (kept(&format!("{OWN}/state/")) >= 2).then_some(())
+    });
+    assert_eq!(house.terminate(), Some(0));
+    configure(&house, "");
+    // A script's entities are for a broker with discovery.
+    house.write_script("gate.rhai", "on(\"gate.*\", |event| ());");
+    house.restart();
+    eventually("nothing is left", || {
+        (kept("ha/") == 0 && kept(&format!("{OWN}/state/")) == 0).then_some(())
+    });
+    assert_eq!(kept(&format!("{OWN}/status")), 1);
+    eventually("nothing is remembered", || {
+        (!house.path().join("data/discovery-home.json").exists()).then_some(())
+    });
+}
+
+#[test]
+fn each_of_two_brokers_is_told_of_the_entities_that_are_for_it() {
+    let Some(broker) = Broker::start() else {
+        return;
+    };
+    let (home, barn) = (broker.listen("homeassistant/#"), broker.listen("barn/#"));
+    let one = broker_table("discovery = \"homeassistant\"");
+    let other = broker_table("discovery = \"barn\"")
+        .replace("[mqtt.home]", "[mqtt.barn]")
+        .replace("porchlight-test", "porchlight-barn");
+    let script = r#"
+        entity::sensor("visitors", #{ broker: "home" });
+        entity::button("feed", #{ broker: "barn" }, || ());
+    "#;
+    let _house = House::start(&(gate_config() + &one + &other), &[("farm.rhai", script)]);
+    let told = |listening: &Listening, what: &str| {
+        eventually(what, || {
+            let heard = listening.heard().into_iter();
+            let mut configs =
+                heard.filter_map(|line| line.split_once("/config ").map(|it| it.1.to_owned()));
+            serde_json::from_str::<Value>(&configs.next_back()?).ok()
+        })["components"]
+            .clone()
+    };
+    let (home, barn) = (told(&home, "the house"), told(&barn, "the barn"));
+    assert!(
+        home["farm_visitors"].is_object() && home["farm_feed"].is_null(),
+        "{home}"
+    );
+    assert!(
+        barn["farm_feed"].is_object() && barn["farm_visitors"].is_null(),
+        "{barn}"
+    );
+    assert!(home["source_gate_count"].is_object() && barn["source_gate_count"].is_object());
 }
 
 #[test]
@@ -182,6 +275,11 @@ entity::sensor("no spaces");
 entity::sensor("a", #{ unti: "W" });
 entity::button("a", || ());
 entity::button("b", #{ state: "x" }, || ());
+entity::sensor("c", #{ device_class: "temprature" });
+entity::binary_sensor("d", #{ device_class: "gate" });
+entity::sensor("e", #{ state_class: "sum" });
+entity::toggle("f", #{ icon: "gate" }, |on| ());
+entity::sensor("g", #{ name: " " });
 "#;
     let config = broker_table("discovery = \"homeassistant\"");
     let house = House::furnish(&config, &[("wrong.rhai", script)]);
@@ -191,7 +289,19 @@ entity::button("b", #{ state: "x" }, || ());
         "is no id of an entity",
         "did you mean `unit`?",
         "has no option `state`",
+        "did you mean `temperature`?",
+        "it knows battery, battery_charging,",
+        "such as \"sum\"",
+        "did you mean \"mdi:gate\"?",
+        "an entity without a name",
     ] {
         assert!(said.contains(sentence), "{sentence:?} is not in:\n{said}");
     }
+    // New words come with new versions of Home Assistant.
+    let script = "entity::sensor(\"c\", #{ device_class: \"from_next_year\" });";
+    let house = House::furnish(&config, &[("new.rhai", script)]);
+    let output = house.porchlight(&["check"]);
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("such as \"from_next_year\""), "{said}");
 }

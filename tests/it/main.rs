@@ -39,6 +39,7 @@ mod reference;
 mod refused;
 mod rehearsal;
 mod reload;
+mod rhombus;
 mod rules;
 mod schedule;
 mod script_tests;

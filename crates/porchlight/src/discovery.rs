@@ -9,6 +9,7 @@
 //! Nothing here decides anything: scripts declare entities, the state has their values.
 
 mod components;
+mod memory;
 mod sources;
 
 pub use sources::Sources;
@@ -16,6 +17,7 @@ pub use sources::Sources;
 use crate::config::Config;
 use crate::dispatch::ScriptSet;
 use components::{Shown, clean};
+use memory::Announced;
 use porchlight_action::Performer;
 use porchlight_mqtt::Broker;
 use porchlight_script::State;
@@ -60,22 +62,27 @@ impl Discovery {
         let names: Vec<&str> = config.webhooks.iter().map(|it| it.name.as_str()).collect();
         let own = components::sources(&names);
         let mut tasks = Vec::new();
-        for broker in brokers.iter().filter(|one| one.discovery.is_some()) {
+        for broker in brokers {
             let Some(connections) = parts.performer.connections(&broker.name) else {
                 continue;
             };
+            let memory = format!("discovery-{}.json", clean(&broker.name));
             let teller = Teller {
                 broker: Arc::clone(broker),
                 state: parts.state.clone(),
                 performer: Arc::clone(&parts.performer),
                 sources: Arc::clone(&parts.sources),
-                memory: parts
-                    .folder
-                    .join(format!("discovery-{}.json", clean(&broker.name))),
+                memory: parts.folder.join(memory),
                 own: own.clone(),
                 told: BTreeMap::new(),
                 announced: None,
             };
+            if broker.discovery.is_none() {
+                if teller.memory.exists() {
+                    tasks.push(tokio::spawn(teller.leave()));
+                }
+                continue;
+            }
             let changed = changed.subscribe();
             tasks.push(tokio::spawn(teller.tell(
                 shown.subscribe(),
@@ -166,7 +173,8 @@ impl Teller {
     /// Says what is new.
     async fn say(&mut self, entities: &[Shown]) -> Result<(), String> {
         let own = self.own.clone();
-        let all: Vec<&Shown> = own.iter().chain(entities).collect();
+        let all = own.iter().chain(entities);
+        let all: Vec<&Shown> = all.filter(|one| one.is_for(&self.broker)).collect();
         let config = components::config(&self.broker, &all);
         if self.announced.as_ref() != Some(&config) {
             self.announce(&config).await?;
@@ -184,49 +192,69 @@ impl Teller {
         Ok(())
     }
 
-    /// Says what there is; first, what there is no more. Home Assistant removes a component that is
-    /// announced with its platform alone, and forgets none that is just left out.
+    /// Says what there is; first, what there is no more, or is something else now. Home Assistant
+    /// removes a component that is announced with its platform alone, and forgets none that is just
+    /// left out or has become another.
     async fn announce(&mut self, config: &Value) -> Result<(), String> {
-        let topic = components::config_topic(&self.broker);
-        let now = components::platforms(config);
-        let before: BTreeMap<String, String> = match tokio::fs::read(&self.memory).await {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-            Err(_) => BTreeMap::new(),
+        let now = Announced {
+            topic: components::config_topic(&self.broker),
+            base: crate::brokers::base(&self.broker),
+            components: components::platforms(config),
         };
+        let mut before = Announced::read(&self.memory, &self.broker).await;
+        if let Some(elsewhere) = before.take_if(|it| it.topic != now.topic || it.base != now.base) {
+            self.take_back(&elsewhere).await?;
+        }
+        let before = before.unwrap_or_default().components;
         let gone: Vec<_> = before
             .iter()
-            .filter(|(id, _)| !now.contains_key(*id))
+            .filter(|(id, platform)| now.components.get(*id) != Some(*platform))
             .collect();
         if !gone.is_empty() {
             // Should we die in between, both are announced and the next start takes one back.
-            self.remember(&before.clone().into_iter().chain(now.clone()).collect())
-                .await?;
+            let mut both = now.clone();
+            both.components.extend(before.clone());
+            both.write(&self.memory).await?;
             let mut last = config.clone();
             for (id, platform) in &gone {
                 last["components"][id.as_str()] = json!({ "platform": platform });
-                let state = components::state_topic_of(&self.broker, id);
+                let state = now.state_topic(id);
                 self.told.remove(&state);
                 self.publish(&state, "").await?;
             }
-            self.publish(&topic, &last.to_string()).await?;
+            self.publish(&now.topic, &last.to_string()).await?;
         }
-        let text = if now.is_empty() {
-            String::new()
-        } else {
-            config.to_string()
+        let text = match now.components.is_empty() {
+            true => String::new(),
+            false => config.to_string(),
         };
-        self.remember(&now).await?;
-        self.publish(&topic, &text).await?;
+        now.write(&self.memory).await?;
+        self.publish(&now.topic, &text).await?;
         self.announced = Some(config.clone());
         Ok(())
     }
 
-    async fn remember(&self, announced: &BTreeMap<String, String>) -> Result<(), String> {
-        let text = serde_json::to_vec(announced).map_err(|error| error.to_string())?;
-        let fresh = self.memory.with_extension("new");
-        let wrong = |error: std::io::Error| format!("{}: {error}", self.memory.display());
-        tokio::fs::write(&fresh, text).await.map_err(wrong)?;
-        tokio::fs::rename(&fresh, &self.memory).await.map_err(wrong)
+    /// Takes everything back that was announced before `discovery` went from the configuration.
+    async fn leave(self) {
+        let Some(announced) = Announced::read(&self.memory, &self.broker).await else {
+            return;
+        };
+        while let Err(error) = self.take_back(&announced).await {
+            tracing::debug!(broker = self.broker.name, %error, "Home Assistant is told later");
+            tokio::time::sleep(PATIENCE).await;
+        }
+        if let Err(error) = tokio::fs::remove_file(&self.memory).await {
+            tracing::warn!(path = %self.memory.display(), %error, "it says what is announced no more");
+        }
+    }
+
+    /// Has the broker forget what it kept for Home Assistant, which removes the device.
+    async fn take_back(&self, announced: &Announced) -> Result<(), String> {
+        self.publish(&announced.topic, "").await?;
+        for id in announced.components.keys() {
+            self.publish(&announced.state_topic(id), "").await?;
+        }
+        Ok(())
     }
 
     async fn publish(&self, topic: &str, payload: &str) -> Result<(), String> {

@@ -178,6 +178,10 @@ const PARTS: &[(&str, &str)] = &[
         include_str!("../stdlib/message/words.rhai"),
     ),
     (
+        "lib/rhombus/pieces.rhai",
+        include_str!("../stdlib/rhombus/pieces.rhai"),
+    ),
+    (
         "lib/platerecognizer/passing.rhai",
         include_str!("../stdlib/platerecognizer/passing.rhai"),
     ),

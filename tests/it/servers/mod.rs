@@ -9,6 +9,7 @@ mod aiosmtpd;
 mod apprise;
 mod authlib;
 mod clients;
+mod connectit;
 mod control_room;
 mod emulate;
 mod gammu;

@@ -1,16 +1,14 @@
 //! The answer: read under a cap, judged by the script's expectations and by its status.
 
-use super::download::{self, Saved};
+use super::download::Saved;
 use super::expect::Seen;
 use super::request::Request;
 use super::{auth, failed, retry_after};
-use crate::jail::Jail;
 use crate::task::Mood;
 use porchlight_core::{ActionError, Receipt, Timestamp};
 use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A receipt is kept in the journal: the beginning of an answer is enough there. Who asked gets all.
@@ -36,30 +34,31 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Reads the body up to the cap, or saves it where it is wanted and as expected. The caller holds
-    /// the time limit.
+    /// The answer to a request whose body went to a file.
+    pub(super) fn saved(
+        status: StatusCode,
+        headers: HeaderMap,
+        saved: Saved,
+        took: Duration,
+    ) -> Self {
+        Self {
+            status,
+            headers,
+            text: String::new(),
+            json: None,
+            cut: false,
+            saved: Some(saved),
+            took,
+        }
+    }
+
+    /// Reads the body up to the cap. The caller holds the time limit.
     pub(super) async fn read(
         mut response: Response,
         request: &Request,
-        jail: &Arc<Jail>,
         started: Instant,
     ) -> Result<Self, ActionError> {
         let status = response.status();
-        if let Some(path) = &request.save
-            && request.expects(status, response.headers())
-        {
-            let headers = std::mem::take(response.headers_mut());
-            let saved = download::save(response, jail, path, request.max_save).await?;
-            return Ok(Self {
-                status,
-                headers,
-                text: String::new(),
-                json: None,
-                cut: false,
-                saved: Some(saved),
-                took: started.elapsed(),
-            });
-        }
         let mut body = Vec::new();
         let mut cut = false;
         while let Some(chunk) = response.chunk().await.map_err(failed::sending)? {
@@ -179,6 +178,9 @@ impl Answer {
             detail["path"] = saved.path.as_str().into();
             detail["size"] = saved.size.into();
             detail["sha256"] = saved.sha256.as_str().into();
+            if saved.answers > 1 {
+                detail["pieces"] = saved.answers.into();
+            }
         }
         detail
     }

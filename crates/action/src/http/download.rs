@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
 
 /// Pieces between network and disk. One is at most what the client reads at once, some 400 KiB.
 const PIECES: usize = 4;
@@ -27,6 +28,8 @@ pub(super) struct Saved {
     pub(super) size: u64,
     /// Its SHA-256 in hex.
     pub(super) sha256: String,
+    /// How many answers it is made of.
+    pub(super) answers: usize,
 }
 
 enum Piece {
@@ -35,47 +38,80 @@ enum Piece {
     End,
 }
 
-/// Writes the body to `path`, unless it is larger than `most`. The caller holds the time limit; when
-/// this future is dropped, nothing was saved.
-pub(super) async fn save(
-    mut response: Response,
-    jail: &Arc<Jail>,
-    path: &str,
+/// A file that is being written; when this is dropped unfinished, nothing was saved.
+pub(super) struct Download {
+    pieces: mpsc::Sender<Piece>,
+    disk: JoinHandle<Result<Saved, ActionError>>,
     most: u64,
-) -> Result<Saved, ActionError> {
-    let too_large = || {
+    left: u64,
+    answers: usize,
+}
+
+impl Download {
+    /// Begins a file at `path` that is not to be larger than `most`. Whoever feeds it holds the time
+    /// limit.
+    pub(super) fn begin(jail: &Arc<Jail>, path: &str, most: u64) -> Self {
+        let (pieces, receiver) = mpsc::channel(PIECES);
+        let (jail, name) = (Arc::clone(jail), path.to_owned());
+        let disk = tokio::task::spawn_blocking(move || write(&jail, name, receiver));
+        Self {
+            pieces,
+            disk,
+            most,
+            left: most,
+            answers: 0,
+        }
+    }
+
+    /// Writes the whole body of this answer behind what there is.
+    pub(super) async fn take(&mut self, mut response: Response) -> Result<(), ActionError> {
+        if response
+            .content_length()
+            .is_some_and(|size| size > self.left)
+        {
+            return Err(self.too_large());
+        }
+        while let Some(chunk) = response.chunk().await.map_err(failed::sending)? {
+            let Some(rest) = self.left.checked_sub(chunk.len() as u64) else {
+                return Err(self.too_large());
+            };
+            self.left = rest;
+            if self.pieces.send(Piece::Bytes(chunk)).await.is_err() {
+                return Err(self.refused().await);
+            }
+        }
+        self.answers += 1;
+        Ok(())
+    }
+
+    /// Puts the file in its place.
+    pub(super) async fn finish(self) -> Result<Saved, ActionError> {
+        // Where the disk has given up, it says why below.
+        let _ = self.pieces.send(Piece::End).await;
+        let mut saved = self.disk.await.unwrap_or_else(|error| Err(bug(&error)))?;
+        saved.answers = self.answers;
+        Ok(saved)
+    }
+
+    fn too_large(&self) -> ActionError {
+        let most = self.most;
         let message =
             format!("the answer is larger than {most} bytes (max_body); nothing was saved");
         ActionError::never("limit", message)
-    };
-    if response.content_length().is_some_and(|size| size > most) {
-        return Err(too_large());
     }
-    let (sender, receiver) = mpsc::channel(PIECES);
-    let (jail, name) = (Arc::clone(jail), path.to_owned());
-    let disk = tokio::task::spawn_blocking(move || write(&jail, name, receiver));
-    let mut left = most;
-    let mut end = Piece::End;
-    while let Some(chunk) = response.chunk().await.map_err(failed::sending)? {
-        let Some(rest) = left.checked_sub(chunk.len() as u64) else {
-            return Err(too_large());
-        };
-        left = rest;
-        if sender.send(Piece::Bytes(chunk)).await.is_err() {
-            // The disk has given up, and says why below.
-            end = Piece::Bytes(Bytes::new());
-            break;
+
+    /// Why the disk took no more.
+    async fn refused(&mut self) -> ActionError {
+        match (&mut self.disk).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(_)) => io_error("save", &io::Error::other("the file was closed too early")),
+            Err(error) => bug(&error),
         }
     }
-    let _ = sender.send(end).await;
-    drop(sender);
-    match disk.await {
-        Ok(result) => result,
-        Err(error) => Err(ActionError::later(
-            "panic",
-            format!("a bug in Porchlight: {error}"),
-        )),
-    }
+}
+
+fn bug(error: &JoinError) -> ActionError {
+    ActionError::later("panic", format!("a bug in Porchlight: {error}"))
 }
 
 /// The side of the disk. Blocks.
@@ -104,6 +140,7 @@ fn write(
         sha256: hex::encode(hash.finalize()),
         size,
         path,
+        answers: 0,
     })
 }
 

@@ -20,14 +20,15 @@ const MOST_REDIRECTS: usize = 5;
 /// How much of an answer that does not count is read, so that its connection can be used again.
 const WORTH_READING: usize = 16 << 10;
 
-/// Sends, logs in, and follows redirects. What went out and proves is added to `hidden`.
+/// Sends to `address`, logs in, and follows redirects. What went out and proves is added to `hidden`.
 pub(super) async fn exchange(
     http: &Http,
     request: &Request,
+    address: &Url,
     key: &str,
     hidden: &mut Hidden,
 ) -> Result<Response, ActionError> {
-    let mut url = request.url.clone();
+    let mut url = address.clone();
     let mut headers = request.headers_with_key(key);
     let mut client = http.clients.get(request.tls.as_deref())?;
     let mut auth = &request.auth;
@@ -55,7 +56,7 @@ pub(super) async fn exchange(
             return Ok(response);
         };
         if let Some(hosts) = &request.hosts
-            && !hosts.allow(&request.url, &next)
+            && !hosts.allow(address, &next)
         {
             let host = next.host_str().unwrap_or_default();
             let port = next.port().map(|port| format!(":{port}"));

@@ -16,6 +16,7 @@ mod expect;
 mod failed;
 mod hosts;
 mod multipart;
+mod pieces;
 mod request;
 mod retry_after;
 mod verdict;
@@ -76,8 +77,14 @@ impl Http {
         let limit = request.timeout.min(deadline);
         let mut hidden = Hidden::default();
         let exchange = async {
-            let sent = exchange::exchange(self, &request, key, &mut hidden);
-            Answer::read(sent.await?, &request, &self.jail, started).await
+            let url = &request.url;
+            let response = exchange::exchange(self, &request, url, key, &mut hidden).await?;
+            match &request.save {
+                Some(path) if request.expects(response.status(), response.headers()) => {
+                    pieces::save(self, &request, path, response, started, &mut hidden).await
+                }
+                _ => Answer::read(response, &request, started).await,
+            }
         };
         let answer = match tokio::time::timeout(limit, exchange).await {
             Ok(answer) => answer,

@@ -4,6 +4,7 @@ use super::auth::Auth;
 use super::body::Body;
 use super::expect::{Expectation, Seen};
 use super::hosts::Hosts;
+use super::pieces::Pieces;
 use super::{download, header};
 use crate::failure::config;
 use crate::fields::Fields;
@@ -47,6 +48,8 @@ const KNOWN: &[&str] = &[
     "expect",
     "max_body",
     "save",
+    "pieces",
+    "more_pieces",
     "idempotency_header",
     "hosts",
 ];
@@ -66,6 +69,8 @@ pub(crate) struct Request {
     /// The file that the answer goes to.
     pub(super) save: Option<String>,
     pub(super) max_save: u64,
+    /// What follows the answer in that file.
+    pub(super) pieces: Pieces,
     /// Where redirects may lead, when that is not everywhere.
     pub(super) hosts: Option<Hosts>,
     headers: HeaderMap,
@@ -110,6 +115,10 @@ impl Request {
         if save.is_some() {
             download::check(expect.iter().any(Expectation::needs_body))?;
         }
+        let pieces = Pieces::parse(&fields, &url)?;
+        if !pieces.is_empty() && (save.is_none() || method != Method::GET) {
+            return Err(config("`pieces` are for a GET with `save`"));
+        }
         let cap = fields.whole("max_body")?;
         let (largest, words) = match &save {
             None => (LARGEST_MAX_BODY, "at most 64 MiB"),
@@ -136,6 +145,7 @@ impl Request {
             max_body: usize::try_from(max_body).unwrap_or(usize::MAX),
             max_save: cap.unwrap_or(MAX_SAVE),
             save,
+            pieces,
         })
     }
 

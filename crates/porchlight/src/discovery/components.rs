@@ -13,6 +13,8 @@ const LONGEST: usize = 255;
 /// An entity that is shown.
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
+    /// The one broker whose Home Assistant shows it; all of them when there is none.
+    broker: Option<String>,
     /// Unique within the home: `gate/last_plate`.
     path: String,
     platform: &'static str,
@@ -47,11 +49,17 @@ impl Shown {
             (_, None) => From::Nothing,
         };
         Self {
+            broker: Some(entity.broker.clone()),
             path: format!("{script}/{}", entity.id),
             platform: entity.kind.platform(),
             about: entity.about.clone(),
             from,
         }
+    }
+
+    /// Whether this broker's Home Assistant shows it.
+    pub(super) fn is_for(&self, broker: &Broker) -> bool {
+        self.broker.as_ref().is_none_or(|name| *name == broker.name)
     }
 
     /// The id of its component.
@@ -101,6 +109,7 @@ impl Shown {
 /// The entities of the house itself: when each source was heard last, how often, and the last plate.
 pub(super) fn sources(webhooks: &[&str]) -> Vec<Shown> {
     let own = |path: String, about: Value, from| Shown {
+        broker: None,
         path,
         platform: "sensor",
         about: about.as_object().cloned().unwrap_or_default(),

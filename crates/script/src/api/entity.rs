@@ -6,7 +6,7 @@
 
 use super::mqtt::broker;
 use super::trigger::{self, Wish, at_top_level, note};
-use super::{Fallible, empty, function, take, wrong};
+use super::{Fallible, empty, entity_words, function, take, wrong};
 use crate::convert::{self, Use};
 use crate::entity::{Entity, EntityKind};
 use crate::mqtt::{KIND, Means, MqttTopics};
@@ -288,6 +288,7 @@ fn words(id: &str) -> String {
 
 /// Notes an entity; two of one id would be one in Home Assistant.
 fn keep(context: &NativeCallContext, entity: Entity) {
+    entity_words::look(context, &entity);
     let taken = current::loading(|loading| {
         let taken = loading.entities.iter().any(|one| one.id == entity.id);
         if !taken {

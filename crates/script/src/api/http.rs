@@ -20,6 +20,8 @@ const REQUEST: &[&str] = &[
     "timeout",
     "max_body",
     "save",
+    "pieces",
+    "more_pieces",
     "idempotency_header",
 ];
 
@@ -37,6 +39,8 @@ pub(super) const DOC: &str = "
 * `timeout` (duration): how long one try may take; \"30s\" when nothing is said
 * `max_body` (text or whole number): how much of the answer is read, such as \"64kB\"; \"1MiB\" when nothing is said, with `save` \"64MiB\"
 * `save` (text): a path below `data/files` that the answer goes to, piece by piece, when its status is as expected; the answer then has `path`, `size` and `sha256` instead of a text
+* `pieces` (list): addresses, as seen from the first and on its host, whose answers follow in the same file, in this order
+* `more_pieces` (list): the same for those that need not be there: the first that is refused, with 404 or the like, is the end
 * `idempotency_header` (text or yes or no): the header that carries the idempotency key instead of `Idempotency-Key`; `false` for none
 ";
 
@@ -273,7 +277,7 @@ fn request(method: &str, url: &Dynamic, options: &mut Map) -> Fallible<(Value, G
             return wrong(format!("`{name}` is a map: #{{ … }}"));
         }
     }
-    for name in ["expect", "multipart"] {
+    for name in ["expect", "multipart", "pieces", "more_pieces"] {
         if args.get(name).is_some_and(|value| !value.is_array()) {
             return wrong(format!("`{name}` is a list: [ … ]"));
         }

@@ -5,6 +5,7 @@ mod called;
 mod command;
 mod emit;
 mod entity;
+mod entity_words;
 mod fenced;
 pub(crate) mod function;
 mod http;
