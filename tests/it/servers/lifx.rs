@@ -10,6 +10,8 @@ const LAN: u16 = 14567;
 const API: u16 = 14566;
 /// Packets, as the protocol numbers them.
 const ACKNOWLEDGEMENT: &str = "45";
+const GET_COLOR: &str = "101";
+const LIGHT_STATE: u32 = 107;
 const SET_POWER: &str = "117";
 
 const SCRIPT: &str = r#"
@@ -188,4 +190,32 @@ fn what_a_lamp_of_lifx_does_not_acknowledge_is_said_again() {
     lamp.behave(&json!({}));
     let done = lamp.house.wait_for_done(1);
     assert!(done[0]["attempts"].as_u64() > Some(1), "{:#}", done[0]);
+}
+
+/// The documented end where nobody can know better.
+#[test]
+fn a_lamp_of_lifx_whose_answer_is_lost_or_broken_flashes_and_is_off_afterwards() {
+    let Some(lamp) = Lamp::start() else {
+        return;
+    };
+    let broken = [
+        json!({"drop_packets": {GET_COLOR: 1.0}}),
+        json!({"malformed_packets": [LIGHT_STATE]}),
+    ];
+    for (round, how) in broken.iter().enumerate() {
+        let green = json!({"hue": 21845, "saturation": 65535, "brightness": 9000, "kelvin": 2700});
+        lamp.change(&json!({"power_level": 65535, "color": green}));
+        lamp.behave(how);
+        lamp.say(&json!({"type": "flash", "for": "2s", "round": round}));
+        lamp.wait_until("it flashes red", |on, color| on && is_red(color));
+        lamp.wait_until("it is off", |on, _| !on);
+        lamp.quiet();
+        lamp.behave(&json!({}));
+    }
+    let runs = lamp.house.runs();
+    let warned = runs.iter().filter(|run| {
+        let text = run["logs"].to_string();
+        text.contains("does not say how it is")
+    });
+    assert_eq!(warned.count(), 2, "{runs:#?}");
 }
