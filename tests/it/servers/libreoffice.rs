@@ -18,6 +18,39 @@ fn libreoffice_shows_a_spreadsheet_as_it_was_told() {
     let house = House::start(&gate_config(), &[("visitors.rhai", ROWS)]);
     house.post_ok(r#"{"plate":"00123"}"#);
     house.wait_for_done(1);
+    assert_eq!(
+        as_csv(&office, &house),
+        "00123,0.91,=1+1,\"Ä, \"\"quoted\"\"\",TRUE\n"
+    );
+}
+
+/// Each event's fields are a row, whatever they are.
+const NAMED: &str = r#"
+on("gate.*", |event| sheet::append("visitors.xlsx", event.data));
+"#;
+
+#[test]
+fn libreoffice_shows_a_column_that_came_later() {
+    let Some(office) = Server::hold("libreoffice") else {
+        return;
+    };
+    let house = House::start(&gate_config(), &[("visitors.rhai", NAMED)]);
+    for body in [
+        r#"{"plate":"00123"}"#,
+        r#"{"plate":"A","=way & \"speed\"":"=1+1"}"#,
+        r#"{"gate":7}"#,
+    ] {
+        house.post_ok(body);
+    }
+    house.wait_for_done(3);
+    assert_eq!(
+        as_csv(&office, &house),
+        "plate,\"=way & \"\"speed\"\"\",gate\n00123,,\nA,=1+1,\n,,7\n"
+    );
+}
+
+/// The workbook of the house as LibreOffice sees it.
+fn as_csv(office: &Server, house: &House) -> String {
     let book = house.path().join("data/files/visitors.xlsx");
     let converted = office.dir.path().join("visitors.csv");
     let status = office
@@ -34,7 +67,6 @@ fn libreoffice_shows_a_spreadsheet_as_it_was_told() {
         .output()
         .expect("soffice runs");
     // It ends with 0 also when it could not open the file.
-    let csv = std::fs::read_to_string(&converted)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&status.stderr)));
-    assert_eq!(csv, "00123,0.91,=1+1,\"Ä, \"\"quoted\"\"\",TRUE\n");
+    std::fs::read_to_string(&converted)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&status.stderr)))
 }
