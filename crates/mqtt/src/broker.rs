@@ -2,8 +2,10 @@
 
 use crate::packet::Version;
 use porchlight_core::Secret;
+use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A broker.
@@ -47,6 +49,8 @@ pub enum Trust {
     System,
     /// These alone.
     Only(Vec<CertificateDer<'static>>),
+    /// What somebody else has decided, who we are included.
+    Decided(Arc<ClientConfig>),
 }
 
 impl Trust {

@@ -51,16 +51,17 @@ async fn connect(broker: &Broker) -> Result<Open, Trouble> {
     let config = client(trust).map_err(Trouble::Tls)?;
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Trouble::Tls(format!("`{host}` is no name that a certificate can have")))?;
-    let stream = TlsConnector::from(Arc::new(config))
+    let stream = TlsConnector::from(config)
         .connect(name, stream)
         .await
         .map_err(|error| Trouble::Tls(format!("{host}:{port}: {error}")))?;
     Ok((Box::new(stream), peer))
 }
 
-fn client(trust: &Trust) -> Result<ClientConfig, String> {
+fn client(trust: &Trust) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     match trust {
+        Trust::Decided(config) => return Ok(Arc::clone(config)),
         Trust::System => {
             let found = rustls_native_certs::load_native_certs();
             roots.add_parsable_certificates(found.certs);
@@ -85,5 +86,5 @@ fn client(trust: &Trust) -> Result<ClientConfig, String> {
         .map_err(|error| format!("TLS can't be set up: {error}"))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(config)
+    Ok(Arc::new(config))
 }

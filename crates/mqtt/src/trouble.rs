@@ -1,6 +1,7 @@
 //! Why there is no connection, or none any more, in words and for whoever decides what to do next.
 
 use crate::packet::{self, Malformed};
+use rustls::AlertDescription;
 use std::io;
 
 /// Why there is no connection.
@@ -55,8 +56,27 @@ fn refused(code: u8, reason: Option<&str>) -> String {
 }
 
 impl Trouble {
+    /// A connection that broke. In TLS 1.3 the broker judges our certificate after the handshake, so
+    /// what it says of it comes here.
     pub(crate) fn broken(error: &io::Error) -> Self {
-        Self::Broken(error.to_string())
+        use AlertDescription as Alert;
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        match inner {
+            Some(rustls::Error::AlertReceived(Alert::CertificateRequired)) => {
+                let message = "the broker asks for a certificate of ours; name one with `tls = \"NAME\"` and `cert` and `key` in [tls.NAME]";
+                Self::Tls(message.to_owned())
+            }
+            Some(rustls::Error::AlertReceived(
+                alert @ (Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::AccessDenied),
+            )) => Self::Tls(format!("the broker refuses our certificate: {alert:?}")),
+            _ => Self::Broken(error.to_string()),
+        }
     }
 
     /// One of the kinds of an action's errors: `connect`, `tls`, `auth`, `limit`, `rejected`.

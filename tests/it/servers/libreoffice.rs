@@ -47,3 +47,28 @@ fn libreoffice_shows_a_spreadsheet_as_it_was_told() {
     let csv = as_csv(&office, &house.path().join("data/files/visitors.xlsx"));
     assert_eq!(csv, "00123,0.91,=1+1,\"Ä, \"\"quoted\"\"\",TRUE\n");
 }
+
+/// Each event's fields are a row, whatever they are.
+const NAMED: &str = r#"
+on("gate.*", |event| sheet::append("visitors.xlsx", event.data));
+"#;
+
+#[test]
+fn libreoffice_shows_a_column_that_came_later() {
+    let Some(office) = Server::hold("libreoffice") else {
+        return;
+    };
+    let house = House::start(&gate_config(), &[("visitors.rhai", NAMED)]);
+    for body in [
+        r#"{"plate":"00123"}"#,
+        r#"{"plate":"A","=way & \"speed\"":"=1+1"}"#,
+        r#"{"gate":7}"#,
+    ] {
+        house.post_ok(body);
+    }
+    house.wait_for_done(3);
+    assert_eq!(
+        as_csv(&office, &house.path().join("data/files/visitors.xlsx")),
+        "plate,\"=way & \"\"speed\"\"\",gate\n00123,,\nA,=1+1,\n,,7\n"
+    );
+}

@@ -78,7 +78,10 @@ impl TlsConfig {
 
     /// What rustls makes of it. Without authorities of its own this reads those of the computer,
     /// which takes some milliseconds.
-    pub(crate) fn client_config(&self) -> Result<ClientConfig, String> {
+    ///
+    /// # Errors
+    /// That TLS can't be set up with it.
+    pub fn client_config(&self) -> Result<ClientConfig, String> {
         let failed = |error: &dyn std::fmt::Display| format!("TLS cannot be set up: {error}");
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))

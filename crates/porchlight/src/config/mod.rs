@@ -186,7 +186,7 @@ impl Config {
         let oauth = oauth::read(&root, &secrets, &tls);
         tls::judge_targets(&root, &targets.seen, "tls", tls.keys());
         tls::judge_targets(&root, &targets.seen, "oauth", oauth.keys());
-        let (brokers, seen) = mqtt::read(&root, &secrets, home);
+        let (brokers, seen) = mqtt::read(&root, &secrets, home, &tls);
         targets.seen.insert("mqtt".to_owned(), seen.into());
         let borrowed = mail::Borrowed {
             tls: &tls,

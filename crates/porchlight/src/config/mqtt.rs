@@ -6,10 +6,13 @@
 
 use super::reader::Section;
 use super::secret::SecretSource;
+use porchlight_action::TlsConfig;
+use porchlight_core::diagnostic::nearest;
 use porchlight_core::topic;
 use porchlight_mqtt::packet::Version;
 use porchlight_mqtt::{Address, Broker, Trust};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -67,11 +70,12 @@ pub fn read(
     root: &Section<'_>,
     secrets: &SecretSource<'_>,
     home: &Path,
+    tls: &HashMap<String, TlsConfig>,
 ) -> (Vec<BrokerConfig>, Map<String, Value>) {
     let mut brokers = Vec::new();
     let mut seen = Map::new();
     for (name, section) in root.named_sections("mqtt") {
-        brokers.extend(one(name, &section, secrets, home));
+        brokers.extend(one(name, &section, secrets, (home, tls)));
         // Also one with a mistake: that of the script is not that there is none.
         let url = section.text("url").unwrap_or_default();
         let discovery = section.value("discovery").is_some();
@@ -86,7 +90,7 @@ fn one(
     name: &str,
     section: &Section<'_>,
     secrets: &SecretSource<'_>,
-    home: &Path,
+    (home, known): (&Path, &HashMap<String, TlsConfig>),
 ) -> Option<BrokerConfig> {
     let address = address(section);
     let user = section.text("user").map(str::to_owned);
@@ -96,7 +100,10 @@ fn one(
         let message = "a password without a user is nobody's";
         section.source().error(span, message, "add user = \"…\"");
     }
-    let trust = trust(section, home, address.as_ref());
+    let trust = match section.text("tls") {
+        Some(name) => decided(section, name, known, address.as_ref()),
+        None => trust(section, home, address.as_ref()),
+    };
     if let Some(address) = &address
         && password.is_some()
         && !address.tls
@@ -185,6 +192,44 @@ fn trust(section: &Section<'_>, home: &Path, address: Option<&Address>) -> Optio
             let message = format!("the certificates {path} can't be used: {why}");
             let help = "the path is relative to the home folder; the file begins with -----BEGIN CERTIFICATE-----";
             section.source().error(span(), message, help);
+            None
+        }
+    }
+}
+
+/// What a `[tls.NAME]` says: whom to believe, and who we are.
+fn decided(
+    section: &Section<'_>,
+    name: &str,
+    known: &HashMap<String, TlsConfig>,
+    address: Option<&Address>,
+) -> Option<Trust> {
+    let fail = |key: &str, message: String, help: &str| {
+        let span = section
+            .value(key)
+            .map_or(section.span(), |value| value.span());
+        section.source().error(span, message, help);
+    };
+    if section.text("ca").is_some() {
+        let help = "leave `ca` out, and write it into the [tls.NAME] instead";
+        fail("ca", "`ca` and `tls` say the same thing twice".into(), help);
+    }
+    if address.is_some_and(|address| !address.tls) {
+        let message = "`tls` goes with TLS, and the address says mqtt://";
+        fail("tls", message.to_owned(), "write url = \"mqtts://…\"");
+    }
+    let Some(config) = known.get(name) else {
+        let help = match nearest(name, known.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("add [tls.{name}], or leave `tls` out"),
+        };
+        fail("tls", format!("there is no [tls.{name}]"), &help);
+        return None;
+    };
+    match config.client_config() {
+        Ok(config) => Some(Trust::Decided(Arc::new(config))),
+        Err(why) => {
+            fail("tls", why, "");
             None
         }
     }
