@@ -155,20 +155,24 @@ async fn a_token_that_no_longer_counts_is_fetched_anew_once() {
 
 #[tokio::test]
 async fn a_token_is_not_used_up_to_its_last_second() {
-    // A tenth of a life this short is 0 s long in whole seconds, and 100 ms in fact.
-    let (base, log) = giver(1, |_, _| true).await;
-    let home = home(config(&base, Grant::ClientCredentials), &nowhere());
-    home.send(call(&base)).await.unwrap();
-    let started = std::time::Instant::now();
-    while fetches(&log) < 2 {
+    // A tenth of a life this short is 0 s long in whole seconds, and 100 ms in fact. On a machine that
+    // has no time for us a second is over anyway, so the quickest of some tries counts.
+    let mut quickest = std::time::Duration::MAX;
+    for _ in 0..5 {
+        let (base, log) = giver(1, |_, _| true).await;
+        let home = home(config(&base, Grant::ClientCredentials), &nowhere());
         home.send(call(&base)).await.unwrap();
-        assert!(started.elapsed().as_secs() < 10);
+        let started = std::time::Instant::now();
+        while fetches(&log) < 2 {
+            home.send(call(&base)).await.unwrap();
+            assert!(started.elapsed().as_secs() < 10);
+        }
+        quickest = quickest.min(started.elapsed());
+        if quickest.as_millis() < 1000 {
+            return;
+        }
     }
-    assert!(
-        started.elapsed().as_millis() < 1000,
-        "{:?}",
-        started.elapsed()
-    );
+    panic!("{quickest:?}");
 }
 
 /// Gives a new refresh token with each answer and takes only the one it gave last.
