@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
 mod act;
+mod away;
 mod behind;
 mod bodies;
 mod cli;

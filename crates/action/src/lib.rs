@@ -33,8 +33,8 @@ pub use http::{ProxyConfig, verdict};
 pub use mail::{MailAddress, MailConfig, MailLogin, MailSecurity};
 pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, ScopeIn, TokenUrl};
 pub use outbox::{
-    Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,
-    Submitted, Turn,
+    Allowance, AwayLane, BreakerPolicy, Hear, Limiters, OpenLane, Outbox, Perform, RetryPolicy,
+    Settle, Slot, Submitted, TargetChange, TargetNews, Turn,
 };
 pub use performer::{Blobs, Clock, HttpConfig, Performer, PerformerConfig, Secrets, StartError};
 pub use tls::{Pin, TlsConfig, certificate_ends};
