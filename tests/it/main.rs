@@ -28,6 +28,7 @@ mod house;
 mod http;
 mod layering;
 mod lights;
+mod limiter;
 mod mqtt;
 mod mqtt_away;
 mod mqtt_tls;

@@ -10,6 +10,7 @@ mod clock;
 mod folders;
 mod journal;
 mod ports;
+mod questions;
 mod targets;
 
 use crate::Ending;
