@@ -47,6 +47,7 @@ mod schedule;
 mod script_tests;
 mod scripts;
 mod secrets;
+mod security_page;
 mod servers;
 mod silence;
 mod state;
