@@ -122,6 +122,24 @@ fn people_are_shown_who_is_away_also_where_no_script_listens_by_name() {
 }
 
 #[test]
+fn who_was_not_told_of_an_absence_is_not_told_of_its_end() {
+    let lamp = Fake::start();
+    (0..5).for_each(|_| lamp.answer_next(AWAY));
+    let mut house = house(&lamp, "on(\"**\", |event| {});");
+    house.post_ok("{\"type\":\"opened\"}");
+    eventually("it is shown", || shown_away(&house).pop());
+    house.kill();
+    house.write_script("told.rhai", TOLD);
+    house.let_pass_while_down(100);
+    house.restart();
+    house.wait_for_done(1);
+    eventually("it is no longer away", || {
+        shown_away(&house).is_empty().then_some(())
+    });
+    assert_eq!(of_targets(&house).len(), 0);
+}
+
+#[test]
 fn handlers_whose_own_targets_are_away_as_well_come_to_an_end() {
     let lamp = Fake::answering(AWAY);
     // Each absence speaks to one more target, which is away, too.

@@ -1,4 +1,5 @@
-//! Tells scripts what became of actions: `action.failed` and `action.dead`, while one listens.
+//! Tells scripts what became of actions: `action.failed` and `action.dead`, while one listens. What
+//! it knows of listeners is also asked about targets that are away (`whereabouts`).
 //!
 //! The event is made before the outcome is stored and stored with it, so that a death is told once
 //! or not at all. A try that failed is told at most once a minute for each lane.

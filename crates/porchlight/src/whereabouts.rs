@@ -149,6 +149,14 @@ impl Noting {
         }
     }
 
+    /// What the configuration calls the targets of a lane: `light.porch`, `mail.house`.
+    fn called(&self, lane: &str) -> Vec<String> {
+        match lane.split_once(':') {
+            Some((kind @ ("mail" | "mqtt"), name)) => vec![format!("{kind}.{name}")],
+            _ => self.names.get(lane).cloned().unwrap_or_default(),
+        }
+    }
+
     /// How deep an event about the try of this action stands.
     async fn depth(&self, action: ActionId) -> u32 {
         match self.telling.find_later(action).await {
@@ -166,8 +174,8 @@ impl Noting {
         mut data: Value,
         message: &str,
     ) -> NewEvent {
-        let names = self.names.get(&news.lane).map_or(&[][..], Vec::as_slice);
-        let called = match names {
+        let names = self.called(&news.lane);
+        let called = match names.as_slice() {
             [] => news.lane.clone(),
             names => names.join(", "),
         };
@@ -204,8 +212,8 @@ where
     }
 }
 
-/// What the configuration calls the targets behind each lane: `http://10.0.0.5:80` is `light.porch`.
-/// Targets without an address of their own have none; their lanes speak for themselves.
+/// What the configuration calls whatever is behind each lane: `http://10.0.0.5:80` is `light.porch`.
+/// A target without an address of its own is in none.
 fn names(targets: &Map<String, Value>) -> HashMap<String, Vec<String>> {
     let mut names: HashMap<String, Vec<String>> = HashMap::new();
     for (kind, named) in targets {
@@ -236,4 +244,56 @@ fn lane(target: &Value) -> Option<String> {
         "{scheme}://{host}:{}",
         url.port_or_known_default()?
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use porchlight_core::Timestamp;
+
+    #[test]
+    fn a_lane_is_called_as_the_configuration_calls_what_is_there() {
+        let targets = json!({
+            "light": {
+                "porch": { "url": "http://10.0.0.5/" },
+                "hall": { "url": "http://10.0.0.5:80", "channel": "1" },
+                "desk": { "host": "10.0.0.6" },
+                "zigbee": { "device": "lamp" },
+            },
+            "message": { "ops": { "url": { "$secret": "message.ops.url" } } },
+            "siren": { "yard": { "url": "https://[2001:db8::1]" } },
+        });
+        let names = names(targets.as_object().expect("a map"));
+        let called = |lane: &str| {
+            let mut called = names.get(lane).cloned().unwrap_or_default();
+            called.sort();
+            called.join(" ")
+        };
+        assert_eq!(called("http://10.0.0.5:80"), "light.hall light.porch");
+        assert_eq!(called("net:10.0.0.6"), "light.desk");
+        assert_eq!(called("http:message.ops.url"), "message.ops");
+        assert_eq!(called("https://[2001:db8::1]:443"), "siren.yard");
+        assert_eq!(names.len(), 4);
+    }
+
+    #[tokio::test]
+    async fn news_that_the_journal_has_no_room_for_hold_up_nobody() {
+        let (sender, mut news) = mpsc::channel(1);
+        let hear = hear(sender);
+        let back = |lane: &str| TargetNews {
+            lane: lane.to_owned(),
+            action: 1,
+            failures: 5,
+            since: Timestamp(0),
+            change: TargetChange::Back(Duration::ZERO),
+        };
+        for lane in ["a", "b", "c"] {
+            hear(back(lane));
+        }
+        assert_eq!(news.recv().await, Some(back("a")));
+        hear(back("d"));
+        assert_eq!(news.recv().await, Some(back("d")));
+        drop(news);
+        hear(back("e"));
+    }
 }
