@@ -53,38 +53,60 @@ pub(crate) fn once(
         return Err(ActionError::later("io", message));
     }
     if let Some(key) = key
-        && repeats(&mut file, spot, key).map_err(failed)?
+        && repeats(&mut file, spot, key)?
     {
         return Ok(false);
     }
-    let Change { head, bytes } = make(&mut file)?;
+    let added = add(spot, &mut file, key, make);
+    if added.is_err() && is_new {
+        discard_empty(&file, spot);
+    }
+    added.map(|()| true)
+}
+
+/// Does it, on the locked file.
+fn add(
+    spot: &Spot,
+    file: &mut File,
+    key: Option<&str>,
+    make: impl FnOnce(&mut File) -> Result<Change, ActionError>,
+) -> Result<(), ActionError> {
+    let failed = |error: io::Error| io_error(&spot.name, &error);
+    let Change { head, bytes } = make(file)?;
     let end = file.seek(SeekFrom::End(0)).map_err(failed)?;
     if let Some((old, new)) = head {
         // Until the rename the noted place lies behind the end, so that a repeat does it again.
         let at = end.saturating_sub(old) + new.len() as u64;
-        if let Some(key) = key {
-            note(spot, key, at, &bytes).map_err(failed)?;
-        }
+        note(spot, key, at, &bytes)?;
         file.seek(SeekFrom::Start(old)).map_err(failed)?;
-        let anew = save::replace(&spot.path, |out| {
+        return save::replace(spot, |out| {
+            out.expect(at + bytes.len() as u64)?;
             out.write_all(&new)?;
             io::copy(&mut file.take(end.saturating_sub(old)), out)?;
             out.write_all(&bytes)
         });
-        return anew.map(|()| true).map_err(failed);
     }
-    if let Some(key) = key {
-        note(spot, key, end, &bytes).map_err(failed)?;
-    }
+    // The bytes first: a note that fills the last of the room would have nothing to note.
+    let mut room = spot.quota.room(&spot.name);
+    room.need(bytes.len() as u64)?;
+    note(spot, key, end, &bytes)?;
     if let Err(error) = file.write_all(&bytes).and_then(|()| file.sync_all()) {
         // A full disk may have taken half of it. Should this fail too, the note repairs it later.
         let _ = file.set_len(end);
         return Err(failed(error));
     }
-    if is_new && let Some(folder) = spot.path.parent() {
-        save::sync_folder(folder).map_err(failed)?;
+    room.spend(bytes.len() as u64);
+    match spot.path.parent() {
+        Some(folder) if end == 0 => save::sync_folder(folder).map_err(failed),
+        _ => Ok(()),
     }
-    Ok(true)
+}
+
+/// Nothing came into a file that was only just made: then there is none.
+fn discard_empty(file: &File, spot: &Spot) {
+    if file.metadata().is_ok_and(|about| about.len() == 0) {
+        let _ = fs::remove_file(&spot.path);
+    }
 }
 
 /// Holds the file against other programs that ask, and against a second try of ours.
@@ -106,7 +128,12 @@ fn lock(file: &File, name: &str) -> Result<(), ActionError> {
 #[cfg(unix)]
 fn is_at(file: &File, path: &std::path::Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
-    let (open, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    let named = match fs::symlink_metadata(path) {
+        Ok(named) => named,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let open = file.metadata()?;
     Ok(open.ino() == named.ino() && open.dev() == named.dev())
 }
 
@@ -117,22 +144,29 @@ fn is_at(_: &File, _: &std::path::Path) -> io::Result<bool> {
 }
 
 /// True when the noted append was this one and is complete now.
-fn repeats(file: &mut File, spot: &Spot, key: &str) -> io::Result<bool> {
+fn repeats(file: &mut File, spot: &Spot, key: &str) -> Result<bool, ActionError> {
+    let failed = |error: io::Error| io_error(&spot.name, &error);
     let Some(note) = Note::read(spot, key) else {
         return Ok(false);
     };
     let length = note.bytes.len() as u64;
     let mut there = Vec::new();
-    file.seek(SeekFrom::Start(note.at))?;
+    file.seek(SeekFrom::Start(note.at)).map_err(failed)?;
     io::Read::by_ref(file)
         .take(length)
-        .read_to_end(&mut there)?;
+        .read_to_end(&mut there)
+        .map_err(failed)?;
     if there.is_empty() || !note.bytes.starts_with(&there) {
         return Ok(false);
     }
-    if there.len() < note.bytes.len() {
-        file.write_all(&note.bytes[there.len()..])?;
-        file.sync_all()?;
+    let rest = &note.bytes[there.len()..];
+    if !rest.is_empty() {
+        let mut room = spot.quota.room(&spot.name);
+        room.need(rest.len() as u64)?;
+        file.write_all(rest)
+            .and_then(|()| file.sync_all())
+            .map_err(failed)?;
+        room.spend(rest.len() as u64);
     }
     Ok(true)
 }
@@ -159,15 +193,28 @@ impl Note {
     }
 }
 
-fn note(spot: &Spot, key: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
+/// Notes it; nothing without a key.
+fn note(spot: &Spot, key: Option<&str>, at: u64, bytes: &[u8]) -> Result<(), ActionError> {
+    let Some(key) = key else {
+        return Ok(());
+    };
+    let failed = |error: io::Error| io_error(&spot.name, &error);
     if let Some(folder) = spot.note.parent() {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(failed)?;
     }
     let mut content = format!("{key} {at} {}\n", digest(&[bytes])).into_bytes();
     content.extend_from_slice(bytes);
-    let mut file = File::create(&spot.note)?;
-    file.write_all(&content)?;
-    file.sync_data()
+    let size = content.len() as u64;
+    let old = fs::symlink_metadata(&spot.note).map_or(0, |about| about.len());
+    let mut room = spot.quota.room(&spot.name);
+    room.need(size.saturating_sub(old))?;
+    let mut file = File::create(&spot.note).map_err(failed)?;
+    file.write_all(&content)
+        .and_then(|()| file.sync_data())
+        .map_err(failed)?;
+    room.give_back(old.saturating_sub(size));
+    room.spend(size.saturating_sub(old));
+    Ok(())
 }
 
 /// What stands for an append: its key together with its content, because the keys of a home whose

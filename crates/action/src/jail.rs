@@ -8,14 +8,16 @@
 use crate::append;
 use crate::failure::{config, io_error};
 use crate::fields::Fields;
+use crate::quota::Quota;
 use crate::resolve::{Sources, is_blob};
 use crate::save;
 use bytes::Bytes;
 use porchlight_core::{ActionError, Receipt};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Largest file that a script may read: it becomes one text in the script's memory.
 pub(crate) const LARGEST_READ: u64 = 4 << 20;
@@ -26,6 +28,8 @@ pub(crate) const NOTES: &str = ".porchlight";
 /// The folder for files.
 pub(crate) struct Jail {
     root: PathBuf,
+    /// How much it may hold.
+    pub(crate) quota: Arc<Quota>,
 }
 
 /// A place inside the folder, looked at and found harmless.
@@ -36,6 +40,8 @@ pub(crate) struct Spot {
     pub(crate) name: String,
     /// Where the last append to it is noted.
     pub(crate) note: PathBuf,
+    /// Where what is written to it is booked.
+    pub(crate) quota: Arc<Quota>,
 }
 
 /// What to do with a file.
@@ -46,11 +52,12 @@ pub(crate) enum FileTask {
 }
 
 impl Jail {
-    /// Opens the folder, creating it.
-    pub(crate) fn open(root: &Path) -> std::io::Result<Self> {
+    /// Opens the folder, creating it. It may hold `limit` bytes, any number without one.
+    pub(crate) fn open(root: &Path, limit: Option<u64>) -> std::io::Result<Self> {
         fs::create_dir_all(root)?;
         let root = root.canonicalize()?;
-        Ok(Self { root })
+        let quota = Arc::new(Quota::new(root.clone(), limit));
+        Ok(Self { root, quota })
     }
 
     /// The place of a file that may be written; creates the folders on the way.
@@ -128,6 +135,7 @@ impl Jail {
             path,
             name: name.to_owned(),
             note,
+            quota: Arc::clone(&self.quota),
         })
     }
 }
@@ -194,8 +202,7 @@ impl FileTask {
         match self {
             Self::Save { path, bytes } => {
                 let spot = jail.for_writing(&path)?;
-                save::replace(&spot.path, |file| std::io::Write::write_all(file, &bytes))
-                    .map_err(|error| io_error(&path, &error))?;
+                save::replace(&spot, |file| file.write_all(&bytes))?;
                 Ok(receipt(
                     &path,
                     bytes.len(),

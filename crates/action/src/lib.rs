@@ -22,11 +22,13 @@ mod outbox;
 mod output;
 mod performer;
 mod prune;
+mod quota;
 mod resolve;
 mod save;
 mod sheet;
 mod task;
 mod tls;
+mod walk;
 
 pub use command::CommandConfig;
 pub use http::{ProxyConfig, verdict};
@@ -38,3 +40,4 @@ pub use outbox::{
 };
 pub use performer::{Blobs, Clock, HttpConfig, Performer, PerformerConfig, Secrets, StartError};
 pub use tls::{Pin, TlsConfig, certificate_ends};
+pub use walk::{FolderSize, folder_size};

@@ -40,6 +40,8 @@ pub type Blobs = Arc<dyn Fn(&str) -> std::io::Result<Option<Bytes>> + Send + Syn
 pub struct PerformerConfig {
     /// The folder that `file.*` and `sheet.*` are kept in. Created when it is missing.
     pub files: PathBuf,
+    /// How much that folder may hold, in bytes; none for any amount.
+    pub quota: Option<u64>,
     /// The programs that `command.*` may start, by name.
     pub commands: HashMap<String, CommandConfig>,
     /// The brokers that `mqtt.*` speaks to.
@@ -102,7 +104,7 @@ impl Performer {
     /// # Errors
     /// When the folder for files cannot be made.
     pub fn new(config: PerformerConfig) -> Result<Self, StartError> {
-        let jail = Jail::open(&config.files).map_err(|source| StartError::Files {
+        let jail = Jail::open(&config.files, config.quota).map_err(|source| StartError::Files {
             path: config.files.clone(),
             source,
         })?;

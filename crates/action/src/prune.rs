@@ -2,11 +2,13 @@
 //!
 //! It looks at one folder and those below it, follows no link, and takes away plain files alone: the
 //! oldest first, until every rule holds. What began in the last minute stays whatever a rule says,
-//! because somebody may still be writing it. Doing it twice does no harm.
+//! because somebody may still be writing it; so does a download that is under way. Doing it twice
+//! does no harm.
 
 use crate::failure::{config, io_error};
 use crate::fields::Fields;
 use crate::jail::{Jail, NOTES};
+use crate::save::{Temporary, temporary};
 use porchlight_core::units::{parse_duration, parse_size};
 use porchlight_core::{ActionError, Receipt};
 use serde_json::{Value, json};
@@ -86,10 +88,10 @@ impl PruneTask {
                 room += file.size;
                 continue;
             }
-            match fs::remove_file(&file.path) {
-                Ok(()) => {
+            match jail.quota.remove(&file.path) {
+                Ok(size) => {
                     gone += 1;
-                    freed += file.size;
+                    freed += size;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(io_error(&self.dir, &error)),
@@ -108,6 +110,7 @@ fn receipt(dir: &str, gone: u64, freed: u64, kept: usize) -> Receipt {
 
 /// The plain files of a folder and below; folders of ours are not looked into.
 fn collect(folder: &Path, depth: usize, found: &mut Vec<Found>) -> std::io::Result<()> {
+    let now = SystemTime::now();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if found.len() >= MOST_FILES {
@@ -119,6 +122,10 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<Found>) -> std::io::Resu
         if about.is_dir() && depth > 0 && entry.file_name() != NOTES {
             collect(&entry.path(), depth - 1, found)?;
         } else if about.is_file() {
+            // Somebody is still writing it, however slowly it comes.
+            if temporary(&entry.path(), &about, now) == Some(Temporary::InUse) {
+                continue;
+            }
             found.push(Found {
                 path: entry.path(),
                 modified: about.modified()?,

@@ -51,6 +51,34 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     Ok(bytes.round() as u64)
 }
 
+/// A size with three digits in the unit that keeps it short: `512 B`, `3.2 MiB`, `10 GiB`.
+pub fn format_size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let (mut size, mut unit) = (bytes as f64 / 1024.0, UNITS[0]);
+    for larger in &UNITS[1..] {
+        // What would be rounded to 1024 of a unit is one of the next.
+        if size < 1023.5 {
+            break;
+        }
+        (size, unit) = (size / 1024.0, larger);
+    }
+    let digits = if size < 9.995 {
+        2
+    } else {
+        usize::from(size < 99.95)
+    };
+    let shown = format!("{size:.digits$}");
+    let shown = if shown.contains('.') {
+        shown.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &shown
+    };
+    format!("{shown} {unit}")
+}
+
 /// A span of time in the largest units that keep it short: `340 µs`, `4.2 ms`, `3m`, `1h 30m`.
 pub fn format_duration(duration: Duration) -> String {
     let micros = duration.as_micros();
@@ -121,6 +149,24 @@ mod tests {
         }
         for wrong in ["", "16", "MiB", "16 mib", "99999999999TiB"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_print_short() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (1 << 20, "1 MiB"),
+            ((1 << 20) - 1, "1 MiB"),
+            (3_355_443, "3.2 MiB"),
+            (10 << 30, "10 GiB"),
+            (105_226_698, "100 MiB"),
+            (1000 << 20, "1000 MiB"),
+            (5_000_000_000_000, "4.55 TiB"),
+        ] {
+            assert_eq!(format_size(bytes), text);
         }
     }
 

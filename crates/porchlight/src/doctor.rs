@@ -7,6 +7,7 @@
 
 mod brokers;
 mod clock;
+mod files;
 mod folders;
 mod journal;
 mod ports;
@@ -86,6 +87,7 @@ pub fn doctor(home: &Home, args: &DoctorArgs) -> Ending {
     let config = config.as_ref();
     findings.extend(clock::look(home, config.map(|config| &config.place)));
     findings.extend(folders::look(home, config.map(AsRef::as_ref)));
+    findings.extend(files::look(home, config.map(AsRef::as_ref)));
     findings.extend(journal::look(home, config.map(AsRef::as_ref)));
     if let Some(config) = config {
         findings.extend(ports::look(home, config));

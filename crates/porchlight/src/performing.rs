@@ -34,6 +34,7 @@ pub fn performer(
         brokers: brokers.to_vec(),
         mail: config.mail.clone(),
         files: home.files(),
+        quota: config.quota,
         commands: commands.collect(),
         secrets: Arc::new(move |reference| secrets.secret(reference)),
         blobs,

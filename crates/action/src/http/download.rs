@@ -33,6 +33,8 @@ pub(super) struct Saved {
 }
 
 enum Piece {
+    /// So many bytes in all will have come by the end of this answer, if it says the truth.
+    Size(u64),
     Bytes(Bytes),
     /// It was all. Without this the file is not made.
     End,
@@ -65,20 +67,27 @@ impl Download {
 
     /// Writes the whole body of this answer behind what there is.
     pub(super) async fn take(&mut self, mut response: Response) -> Result<(), ActionError> {
-        if response
-            .content_length()
-            .is_some_and(|size| size > self.left)
-        {
-            return Err(self.too_large());
+        if let Some(size) = response.content_length() {
+            if size > self.left {
+                return Err(self.too_large());
+            }
+            // What has no room is not fetched.
+            self.hand(Piece::Size(self.most - self.left + size)).await?;
         }
-        while let Some(chunk) = response.chunk().await.map_err(failed::sending)? {
+        loop {
+            // A disk that has given up need not wait for more to say so.
+            let chunk = tokio::select! {
+                chunk = response.chunk() => chunk.map_err(failed::sending)?,
+                () = self.pieces.closed() => return Err(self.refused().await),
+            };
+            let Some(chunk) = chunk else {
+                break;
+            };
             let Some(rest) = self.left.checked_sub(chunk.len() as u64) else {
                 return Err(self.too_large());
             };
             self.left = rest;
-            if self.pieces.send(Piece::Bytes(chunk)).await.is_err() {
-                return Err(self.refused().await);
-            }
+            self.hand(Piece::Bytes(chunk)).await?;
         }
         self.answers += 1;
         Ok(())
@@ -91,6 +100,14 @@ impl Download {
         let mut saved = self.disk.await.unwrap_or_else(|error| Err(bug(&error)))?;
         saved.answers = self.answers;
         Ok(saved)
+    }
+
+    /// Hands something to the disk, or says why it takes no more.
+    async fn hand(&mut self, piece: Piece) -> Result<(), ActionError> {
+        match self.pieces.send(piece).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.refused().await),
+        }
     }
 
     fn too_large(&self) -> ActionError {
@@ -122,9 +139,10 @@ fn write(
 ) -> Result<Saved, ActionError> {
     let spot = jail.for_writing(&path)?;
     let (mut hash, mut size) = (Sha256::new(), 0);
-    save::replace(&spot.path, |file| {
+    save::replace(&spot, |file| {
         loop {
             match pieces.blocking_recv() {
+                Some(Piece::Size(all)) => file.expect(all)?,
                 Some(Piece::Bytes(bytes)) => {
                     file.write_all(&bytes)?;
                     hash.update(&bytes);
@@ -134,8 +152,7 @@ fn write(
                 None => return Err(io::Error::other("the answer was broken off")),
             }
         }
-    })
-    .map_err(|error| io_error(&path, &error))?;
+    })?;
     Ok(Saved {
         sha256: hex::encode(hash.finalize()),
         size,

@@ -26,6 +26,11 @@ pub fn home() -> Home {
     home_with(&[])
 }
 
+/// A home whose folder for files may hold so many bytes.
+pub fn home_with_quota(bytes: u64) -> Home {
+    home().restarted_with_quota(Some(bytes))
+}
+
 pub fn home_with(commands: &[(&str, &str)]) -> Home {
     furnish(commands, HttpConfig::default(), HashMap::new())
 }
@@ -59,6 +64,7 @@ fn furnish(commands: &[(&str, &str)], http: HttpConfig, mail: HashMap<String, Ma
         brokers: Vec::new(),
         mail,
         files: files.clone(),
+        quota: None,
         commands,
         secrets: Arc::new(|name| (name == "gate.key").then(|| Secret::new(name, SECRET))),
         blobs: Arc::new(|hash| Ok((hash == "abc").then(|| Bytes::from_static(BLOB)))),
@@ -94,10 +100,16 @@ impl Home {
 
     /// A new performer over the same folder: what a restart forgets is forgotten.
     pub fn restarted(self) -> Self {
+        self.restarted_with_quota(None)
+    }
+
+    /// The same, with a folder for files that may hold so much.
+    pub fn restarted_with_quota(self, quota: Option<u64>) -> Self {
         let performer = Performer::new(PerformerConfig {
             brokers: Vec::new(),
             mail: HashMap::new(),
             files: self.files.clone(),
+            quota,
             commands: HashMap::new(),
             secrets: Arc::new(|_| None),
             blobs: Arc::new(|_| Ok(None)),

@@ -6,6 +6,7 @@
 
 mod advice;
 mod agreement;
+mod files;
 pub mod guards;
 mod home_place;
 mod http;
@@ -71,6 +72,9 @@ pub struct Config {
     pub brokers: Vec<mqtt::BrokerConfig>,
     /// `[limit.NAME]`.
     pub limiters: LimitersOut,
+    /// `[files] quota`: how much scripts may keep in the folder for files, in bytes; none is any
+    /// amount.
+    pub quota: Option<u64>,
     /// `[command.NAME]`.
     pub commands: HashMap<String, Command>,
     /// `[settings.SCRIPT]`, as JSON.
@@ -210,6 +214,7 @@ impl Config {
             oauth,
             proxy: http::read_proxy(&root, &secrets),
             brokers,
+            quota: files::read_quota(&root),
             commands: read_commands(&root, home),
             settings: root
                 .value("settings")

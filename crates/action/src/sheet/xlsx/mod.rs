@@ -133,9 +133,8 @@ fn create(spot: &Spot, row: &Row, key: Option<&str>) -> Result<Added, ActionErro
     };
     let layout = Layout::of(&spot.name, create::SHEET)?;
     let (sheet, _) = layout.add(&spot.name, create::SHEET, &rows, key, &rules)?;
-    create::workbook(&sheet)
-        .and_then(|bytes| save::replace(&spot.path, |file| file.write_all(&bytes)))
-        .map_err(|error| io_error(&spot.name, &error))?;
+    let bytes = create::workbook(&sheet).map_err(|error| io_error(&spot.name, &error))?;
+    save::replace(spot, |file| file.write_all(&bytes))?;
     Ok(Added::Row {
         number: Some(rows.len() as u64),
         columns: Vec::new(),
@@ -203,7 +202,7 @@ fn add_to(
         parts.push((part, text));
     }
     let bytes = package.replaced(&parts)?;
-    let written = save::replace(&spot.path, |file| {
+    save::replace(spot, |file| {
         file.write_all(&bytes)?;
         // Somebody saved it while we were at it; theirs wins and we come again.
         if Stamp::of(&spot.path)? != stamp {
@@ -213,8 +212,7 @@ fn add_to(
             ));
         }
         Ok(())
-    });
-    written.map_err(|error| io_error(name, &error))?;
+    })?;
     if let (Some(layout), Ok(stamp)) = (next, Stamp::of(&spot.path)) {
         let book = Book {
             recalculate: None,
