@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
 /// A home whose files nobody else can read, that listens at a free port.
-fn home(config: &str) -> House {
+pub fn home(config: &str) -> House {
     let port = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = port.local_addr().expect("an address").port();
     let config = format!("[server]\nlisten = \"127.0.0.1:{port}\"\n{config}");
@@ -20,7 +20,7 @@ fn home(config: &str) -> House {
 }
 
 /// What doctor says, as exit code, text and JSON.
-fn doctor(house: &House) -> (Option<i32>, String, Vec<Value>) {
+pub fn doctor(house: &House) -> (Option<i32>, String, Vec<Value>) {
     let output = house.porchlight(&["doctor", "--json"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!text.contains("pl4nted"), "{text}");
@@ -31,7 +31,7 @@ fn doctor(house: &House) -> (Option<i32>, String, Vec<Value>) {
 }
 
 /// The finding whose message has these words.
-fn finding<'a>(lines: &'a [Value], words: &str) -> &'a Value {
+pub fn finding<'a>(lines: &'a [Value], words: &str) -> &'a Value {
     let has = |line: &&Value| {
         line["message"]
             .as_str()
@@ -44,7 +44,7 @@ fn finding<'a>(lines: &'a [Value], words: &str) -> &'a Value {
 }
 
 #[track_caller]
-fn is(lines: &[Value], words: &str, level: &str, fix: &str) {
+pub fn is(lines: &[Value], words: &str, level: &str, fix: &str) {
     let found = finding(lines, words);
     assert_eq!(found["level"], level, "{found}");
     assert!(

@@ -29,6 +29,7 @@ mod http;
 mod layering;
 mod lights;
 mod limiter;
+mod mail;
 mod mqtt;
 mod mqtt_away;
 mod mqtt_tls;

@@ -32,7 +32,7 @@ mod walk;
 
 pub use command::CommandConfig;
 pub use http::{ProxyConfig, verdict};
-pub use mail::{MailAddress, MailConfig, MailLogin, MailSecurity};
+pub use mail::{MailAddress, MailConfig, MailEntry, MailLogin, MailSecurity, mail_entry};
 pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, ScopeIn, TokenUrl};
 pub use outbox::{
     Allowance, AwayLane, BreakerPolicy, Hear, Limiters, OpenLane, Outbox, Perform, RetryPolicy,

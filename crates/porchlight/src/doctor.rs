@@ -10,6 +10,7 @@ mod clock;
 mod files;
 mod folders;
 mod journal;
+mod mail;
 mod ports;
 mod questions;
 mod targets;

@@ -57,12 +57,12 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     };
     let mut targets = Vec::new();
     let mut found = Vec::new();
-    // Brokers speak another language.
+    // Brokers and mail servers speak other languages.
     let kinds = config
         .targets
         .seen
         .iter()
-        .filter(|(kind, _)| *kind != "mqtt");
+        .filter(|(kind, _)| !["mqtt", "mail"].contains(&kind.as_str()));
     for (kind, named) in kinds {
         for (name, seen) in named.as_object().into_iter().flatten() {
             let Some(seen) = seen.as_object() else {
@@ -91,6 +91,7 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     let all = targets.iter().map(|target| one(target, &performer));
     found.extend(runtime.block_on(join_all(all)));
     found.extend(runtime.block_on(super::brokers::look(config)));
+    found.extend(runtime.block_on(super::mail::look(config)));
     runtime.shutdown_background();
     found
 }
