@@ -6,6 +6,7 @@
 
 use super::refusal::Reply;
 use porchlight_core::ActionError;
+use serde_json::json;
 use std::io;
 use std::time::Duration;
 use tokio::io::BufReader;
@@ -57,7 +58,7 @@ impl Dialogue {
     /// Waits for the server's first words.
     pub(super) async fn greeting(&mut self) -> Result<(), ActionError> {
         let reply = self.read("the greeting").await?;
-        self.good(reply, "the greeting").map(drop)
+        self.expect(reply, 2, "the greeting").map(drop)
     }
 
     /// Says who we are, and hears what the server can do.
@@ -80,7 +81,13 @@ impl Dialogue {
     /// since the line may be a password.
     pub(super) async fn ask(&mut self, line: &str, what: &str) -> Result<Reply, ActionError> {
         let reply = self.say(line, what).await?;
-        self.good(reply, what)
+        self.expect(reply, 2, what)
+    }
+
+    /// The same, where the server is to ask for more: for the message, a name or a password.
+    pub(super) async fn begin(&mut self, line: &str, what: &str) -> Result<Reply, ActionError> {
+        let reply = self.say(line, what).await?;
+        self.expect(reply, 3, what)
     }
 
     /// The same, and the answer is given whatever it is.
@@ -93,7 +100,7 @@ impl Dialogue {
     pub(super) async fn message(&mut self, message: &[u8]) -> Result<Reply, ActionError> {
         self.write(&on_the_wire(message), "the message").await?;
         let reply = self.read("the message").await?;
-        self.good(reply, "the message")
+        self.expect(reply, 2, "the message")
     }
 
     /// Takes leave. What the server says to it changes nothing, so it is not waited for long.
@@ -101,10 +108,17 @@ impl Dialogue {
         let _ = timeout(FAREWELL, self.say("QUIT", "QUIT")).await;
     }
 
-    fn good(&self, reply: Reply, what: &str) -> Result<Reply, ActionError> {
-        match reply.is_good() {
-            true => Ok(reply),
-            false => Err(reply.refusal(&self.server, what)),
+    /// An answer of another first digit is an error. A server that says "done" where it is to ask
+    /// for more, or the other way round, has lost the thread, and nothing it says counts any more.
+    fn expect(&self, reply: Reply, digit: u16, what: &str) -> Result<Reply, ActionError> {
+        match reply.code / 100 {
+            found if found == digit => Ok(reply),
+            2 | 3 => Err(broken(
+                &self.server,
+                what,
+                &odd(&format!("answered out of turn: {}", reply.shown())),
+            )),
+            _ => Err(reply.refusal(&self.server, what)),
         }
     }
 
@@ -128,8 +142,11 @@ impl Dialogue {
     }
 }
 
+/// The connection stood, so the server may even have the message: such a try counts.
 fn broken(server: &str, what: &str, error: &io::Error) -> ActionError {
-    ActionError::later("connect", format!("{server}: {what}: {error}"))
+    let mut error = ActionError::later("connect", format!("{server}: {what}: {error}"));
+    error.detail = json!({ "connected": true });
+    error
 }
 
 fn late(server: &str, what: &str) -> ActionError {
@@ -137,7 +154,6 @@ fn late(server: &str, what: &str) -> ActionError {
 }
 
 async fn read_reply(wire: &mut BufReader<Box<dyn Wire>>) -> io::Result<Reply> {
-    let odd = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
     let mut lines = Vec::new();
     loop {
         let mut line = Vec::new();
@@ -156,19 +172,31 @@ async fn read_reply(wire: &mut BufReader<Box<dyn Wire>>) -> io::Result<Reply> {
             return Err(odd("the server's answer is too long, or has no end"));
         }
         let text = text.trim_end();
-        let code = text.get(..3).and_then(|code| code.parse::<u16>().ok());
-        let Some(code @ 200..600) = code else {
+        let Some((code, last, rest)) = parts(text) else {
             return Err(odd("what answers is no mail server"));
         };
-        lines.push(text.get(4..).unwrap_or_default().to_owned());
-        // "250-more", "250 last", "250".
-        if text.as_bytes().get(3) != Some(&b'-') {
+        lines.push(rest.to_owned());
+        if last {
             return Ok(Reply { code, lines });
         }
         if lines.len() == MOST_LINES {
             return Err(odd("the server's answer has too many lines"));
         }
     }
+}
+
+fn odd(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why.to_owned())
+}
+
+/// Code, whether no line follows, and the words: of `250-more`, `250 last` or `250`.
+fn parts(line: &str) -> Option<(u16, bool, &str)> {
+    let (code, rest) = line.split_at_checked(3)?;
+    let digits = code.bytes().all(|byte| byte.is_ascii_digit());
+    let code = code.parse().ok().filter(|_| digits)?;
+    let last = rest.is_empty() || rest.starts_with(' ');
+    let known = (200..600).contains(&code) && (last || rest.starts_with('-'));
+    known.then(|| (code, last, rest.get(1..).unwrap_or_default()))
 }
 
 /// Lines end in CRLF and none is a lone dot, which is the end.

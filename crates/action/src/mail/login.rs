@@ -53,8 +53,8 @@ pub(super) async fn log_in(
                 return Ok(());
             }
             if has("LOGIN") {
-                dialogue.ask("AUTH LOGIN", "AUTH LOGIN").await?;
-                dialogue.ask(&BASE64.encode(user), "the user").await?;
+                dialogue.begin("AUTH LOGIN", "AUTH LOGIN").await?;
+                dialogue.begin(&BASE64.encode(user), "the user").await?;
                 dialogue
                     .ask(&BASE64.encode(password), "the password")
                     .await?;

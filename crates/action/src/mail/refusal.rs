@@ -21,7 +21,7 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn is_good(&self) -> bool {
-        (200..400).contains(&self.code)
+        (200..300).contains(&self.code)
     }
 
     pub(super) fn is_put_off(&self) -> bool {

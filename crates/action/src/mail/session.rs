@@ -93,7 +93,7 @@ async fn hand_over(
         error.detail = json!({ "refused": list });
         return Err(error);
     }
-    dialogue.ask("DATA", "DATA").await?;
+    dialogue.begin("DATA", "DATA").await?;
     let taken = dialogue.message(&message.bytes).await?;
     dialogue.farewell().await;
     let count = message.to.len() - refused.len();
