@@ -182,3 +182,51 @@ fn doctor_says_how_full_the_folder_is() {
         );
     }
 }
+
+/// Runs a command of the program as somebody who isn't root; none where that can't be done.
+fn as_nobody(house: &House, args: &[&str]) -> Option<String> {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = std::process::Command::new(super::house::PROGRAM);
+    command.args(args).arg("--home").arg(house.path());
+    let is_root = fs::metadata("/proc/self").is_ok_and(|about| {
+        use std::os::unix::fs::MetadataExt as _;
+        about.uid() == 0
+    });
+    if is_root {
+        command.uid(65_534).gid(65_534);
+    }
+    let output = command.output().ok()?;
+    Some(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_is_left_out_and_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let house = House::furnish(SMALL, &[]);
+    let mode = |path: &Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    let closed = house.path().join("data/files/closed");
+    fs::create_dir_all(&closed).expect("folders");
+    fs::write(closed.join("film.mp4"), vec![0; 2 << 20]).expect("a file");
+    for folder in ["", "data", "data/files"] {
+        mode(&house.path().join(folder), 0o777);
+    }
+    mode(&closed, 0);
+    let doctor = as_nobody(&house, &["doctor"]);
+    let act = as_nobody(&house, &["act", "file::save(\"a.txt\", \"here\")"]);
+    mode(&closed, 0o700);
+    let (Some(doctor), Some(act)) = (doctor, act) else {
+        eprintln!("SKIPPED: this machine does not let the test run the program as somebody else");
+        return;
+    };
+    for part in [
+        "warn  files    ",
+        "data/files/closed can't be read: Permission denied",
+        "data/files holds 0 files of 0 B; it may hold 1 MiB",
+    ] {
+        assert!(doctor.contains(part), "{part} in {doctor}");
+    }
+    assert!(act.contains("a.txt, 4 bytes"), "{act}");
+    assert_eq!(house.file("a.txt").as_deref(), Some("here"));
+}
