@@ -226,7 +226,7 @@ fn loads(kinds: &[Kind], arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn single_events(kinds: &[Kind], arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut rows = vec![row(&["one 300-byte event at a time", "bytes written each"])];
     for kind in kinds {
-        let receiver = Receiver::start(*kind, &arguments.porchlight, &arguments.place)?;
+        let mut receiver = Receiver::start(*kind, &arguments.porchlight, &arguments.place)?;
         receiver.catch_up(1)?;
         let before = receiver.written();
         for (sent, request) in bodies::requests(SINGLE_EVENTS, 300).into_iter().enumerate() {

@@ -160,8 +160,8 @@ impl Receiver {
     }
 
     /// Waits until the script has run for so many events since the start, and says how long that
-    /// took. At once for those that run none.
-    pub fn catch_up(&self, events: u64) -> Result<Duration, Box<dyn Error>> {
+    /// took. At once for those that run none. When it doesn't come to that, the folder is kept.
+    pub fn catch_up(&mut self, events: u64) -> Result<Duration, Box<dyn Error>> {
         let begun = Instant::now();
         if self.kind != Kind::Porchlight {
             return Ok(Duration::ZERO);
@@ -173,7 +173,10 @@ impl Receiver {
                 return Ok(begun.elapsed());
             }
             if ran > events || begun.elapsed() > Duration::from_secs(120) {
-                return Err(format!("{events} events, but {ran} runs\n{}", self.log()).into());
+                self.folder.disable_cleanup(true);
+                let kept = self.folder.path().display();
+                let log = self.log();
+                return Err(format!("{events} events, but {ran} runs; see {kept}\n{log}").into());
             }
             pause(Duration::from_millis(2));
         }

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
 /// A home whose files nobody else can read, that listens at a free port.
-fn home(config: &str) -> House {
+pub fn home(config: &str) -> House {
     let port = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = port.local_addr().expect("an address").port();
     let config = format!("[server]\nlisten = \"127.0.0.1:{port}\"\n{config}");
@@ -20,7 +20,7 @@ fn home(config: &str) -> House {
 }
 
 /// What doctor says, as exit code, text and JSON.
-fn doctor(house: &House) -> (Option<i32>, String, Vec<Value>) {
+pub fn doctor(house: &House) -> (Option<i32>, String, Vec<Value>) {
     let output = house.porchlight(&["doctor", "--json"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!text.contains("pl4nted"), "{text}");
@@ -31,7 +31,7 @@ fn doctor(house: &House) -> (Option<i32>, String, Vec<Value>) {
 }
 
 /// The finding whose message has these words.
-fn finding<'a>(lines: &'a [Value], words: &str) -> &'a Value {
+pub fn finding<'a>(lines: &'a [Value], words: &str) -> &'a Value {
     let has = |line: &&Value| {
         line["message"]
             .as_str()
@@ -44,7 +44,7 @@ fn finding<'a>(lines: &'a [Value], words: &str) -> &'a Value {
 }
 
 #[track_caller]
-fn is(lines: &[Value], words: &str, level: &str, fix: &str) {
+pub fn is(lines: &[Value], words: &str, level: &str, fix: &str) {
     let found = finding(lines, words);
     assert_eq!(found["level"], level, "{found}");
     assert!(
@@ -171,6 +171,107 @@ fn each_thing_that_is_wrong_is_told_with_what_to_do() {
         "anybody on this computer can change",
         "bad",
         "chmod o-w",
+    );
+}
+
+/// An old Hue bridge: it answers 200 whatever is asked, and knows one key, lamp 3 and group 1.
+fn hue_bridge() -> Fake {
+    Fake::device(|asked| {
+        let parts: Vec<&str> = asked.path.split('/').collect();
+        let error = |kind: u8, description: String| {
+            format!(
+                r#"[{{"error":{{"type":{kind},"address":"/","description":"{description}"}}}}]"#
+            )
+        };
+        match parts.as_slice() {
+            ["", "api", "pl4nted-good", "lights", "3"] => {
+                r#"{"state":{"on":false,"reachable":true}}"#.to_owned()
+            }
+            ["", "api", "pl4nted-good", "groups", "1"] => r#"{"action":{"on":false}}"#.to_owned(),
+            ["", "api", "pl4nted-good", kind, id] => {
+                error(3, format!("resource, /{kind}/{id}, not available"))
+            }
+            // No bridge says the key; whoever imitates one might.
+            _ => error(1, format!("unauthorized user {}", asked.path)),
+        }
+    })
+}
+
+#[test]
+fn an_old_hue_bridge_is_asked_for_its_lamp_and_believed_no_200() {
+    let bridge = hue_bridge();
+    let url = bridge.url();
+    let lamp = |name: &str, key: &str, rest: &str| {
+        format!("[light.{name}]\ndriver = \"hue-v1\"\nurl = \"{url}/\"\nkey = \"{key}\"\n{rest}\n")
+    };
+    let house = home(
+        &(lamp("hall", "pl4nted-good", "id = \"3\"")
+            + &lamp("all", "pl4nted-good", "id = \"1\"\nresource = \"groups\"")
+            + &lamp("gone", "pl4nted-good", "id = \"9\"")
+            + &lamp("wrong", "pl4nted-bad", "id = \"3\"")),
+    );
+    let (code, text, lines) = doctor(&house);
+    assert_eq!(code, Some(1), "{text}");
+    is(&lines, "[light.hall] 127.0.0.1:", "ok", "");
+    is(&lines, "[light.all] 127.0.0.1:", "ok", "");
+    is(
+        &lines,
+        "resource, /lights/9, not available",
+        "bad",
+        "compare `id`",
+    );
+    is(&lines, "unauthorized user", "bad", "make a new one");
+    let wrong = finding(&lines, "unauthorized user")["message"].as_str();
+    assert!(
+        wrong.is_some_and(|text| text.starts_with("[light.wrong] ")),
+        "{wrong:?}"
+    );
+    assert!(bridge.asked().iter().all(|one| one.method == "GET"));
+    assert_eq!(bridge.asked().len(), 4);
+}
+
+#[test]
+fn a_shelly_is_asked_for_what_it_switches_and_under_its_password() {
+    let taken = Fake::device(|asked| match asked.path.as_str() {
+        "/relay/0" | "/white/2" => r#"{"ison":false}"#.to_owned(),
+        _ => "No such channel".to_owned(),
+    });
+    let refuses = Fake::answering("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
+    let (url, refused) = (taken.url(), refuses.url());
+    let house = home(&format!(
+        "[light.porch]\ndriver = \"shelly-gen1\"\nurl = \"{url}\"\npassword = \"pl4nted\"\n\
+         [light.strip]\ndriver = \"shelly-gen1\"\nurl = \"{url}\"\ncomponent = \"white\"\nchannel = \"2\"\n\
+         [siren.yard]\ndriver = \"shelly-gen1\"\nurl = \"{url}\"\nchannel = \"1\"\n\
+         [light.new]\ndriver = \"shelly\"\nurl = \"{url}\"\n\
+         [light.shut]\ndriver = \"shelly-gen1\"\nurl = \"{refused}\"\nuser = \"me\"\npassword = \"pl4nted\"\n\
+         [siren.shut]\ndriver = \"shelly\"\nurl = \"{refused}\"\npassword = \"pl4nted\"\n",
+    ));
+    let (code, text, lines) = doctor(&house);
+    assert_eq!(code, Some(1), "{text}");
+    for good in ["[light.porch]", "[light.strip]", "[light.new]"] {
+        is(&lines, good, "ok", "");
+    }
+    is(
+        &lines,
+        "[siren.yard]",
+        "bad",
+        "this `component` and `channel`",
+    );
+    is(&lines, "[light.shut]", "bad", "make a new one");
+    is(&lines, "[siren.shut]", "bad", "make a new one");
+    let asked = taken.asked();
+    let mut paths: Vec<&str> = asked.iter().map(|one| one.path.as_str()).collect();
+    paths.sort_unstable();
+    assert_eq!(
+        paths,
+        ["/relay/0", "/relay/1", "/rpc/Shelly.GetStatus", "/white/2"]
+    );
+    let logins = asked.iter().filter_map(|one| one.header("authorization"));
+    let admin = "Basic YWRtaW46cGw0bnRlZA==";
+    assert_eq!(
+        logins.collect::<Vec<_>>(),
+        [admin],
+        "only where there is a password"
     );
 }
 

@@ -69,7 +69,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
 /// Programs beside the house, which nothing depends on.
 const TOOLS: &[&str] = &["porchlight-bench", "porchlight-fuzz-targets"];
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .canonicalize()

@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
 mod act;
+mod away;
 mod behind;
 mod bodies;
 mod cli;
@@ -29,6 +30,8 @@ mod http;
 mod images;
 mod layering;
 mod lights;
+mod limiter;
+mod mail;
 mod mqtt;
 mod mqtt_away;
 mod mqtt_tls;
@@ -48,6 +51,7 @@ mod schedule;
 mod script_tests;
 mod scripts;
 mod secrets;
+mod security_page;
 mod servers;
 mod silence;
 mod state;

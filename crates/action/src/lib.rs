@@ -32,11 +32,11 @@ mod walk;
 
 pub use command::CommandConfig;
 pub use http::{ProxyConfig, verdict};
-pub use mail::{MailAddress, MailConfig, MailLogin, MailSecurity};
+pub use mail::{MailAddress, MailConfig, MailEntry, MailLogin, MailSecurity, mail_entry};
 pub use oauth::{ClientAuth, Grant, JwtBearer, JwtKey, OauthConfig, ScopeIn, TokenUrl};
 pub use outbox::{
-    Allowance, BreakerPolicy, Limiters, OpenLane, Outbox, Perform, RetryPolicy, Settle, Slot,
-    Submitted, Turn,
+    Allowance, AwayLane, BreakerPolicy, Hear, Limiters, OpenLane, Outbox, Perform, RetryPolicy,
+    Settle, Slot, Submitted, TargetChange, TargetNews, Turn,
 };
 pub use performer::{Blobs, Clock, HttpConfig, Performer, PerformerConfig, Secrets, StartError};
 pub use tls::{Pin, TlsConfig, certificate_ends};

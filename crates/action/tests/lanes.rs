@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)] // helpers outside of test functions
 
 use futures_util::future::BoxFuture;
-use porchlight_action::{Allowance, Limiters, Outbox, Perform, RetryPolicy};
+use porchlight_action::{
+    Allowance, AwayLane, Limiters, Outbox, Perform, RetryPolicy, TargetChange, TargetNews,
+};
 use porchlight_core::{Action, ActionError, OpenAction, Receipt, Settlement, Timestamp};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -37,6 +39,8 @@ struct World {
     /// Millisecond, lane and id of each beginning.
     begun: Arc<Mutex<Vec<(u128, String, u64)>>>,
     settled: Arc<Mutex<Vec<Settled>>>,
+    /// What was told of targets.
+    news: Arc<Mutex<Vec<TargetNews>>>,
 }
 
 /// Millisecond, id, word and failed tries.
@@ -49,6 +53,7 @@ impl World {
             targets: Arc::default(),
             begun: Arc::default(),
             settled: Arc::default(),
+            news: Arc::default(),
         }
     }
 
@@ -83,6 +88,20 @@ impl World {
             .collect()
     }
 
+    /// What was told of targets: lane, action, failures, and what happened, since or after how
+    /// many seconds.
+    fn news(&self) -> Vec<(String, u64, u32, String)> {
+        let seconds = |since: Timestamp| since.since(Timestamp(1_000_000)).as_secs();
+        let told = |one: &TargetNews| {
+            let what = match &one.change {
+                TargetChange::Away(error) => format!("away since {}: {error}", seconds(one.since)),
+                TargetChange::Back(after) => format!("back after {}", after.as_secs()),
+            };
+            (one.lane.clone(), one.action, one.failures, what)
+        };
+        self.news.lock().unwrap().iter().map(told).collect()
+    }
+
     fn outbox(&self, policy: RetryPolicy) -> Outbox {
         let world = self.clone();
         let perform: Perform = Arc::new(move |action: Arc<Action>, deadline| {
@@ -109,6 +128,11 @@ impl World {
             }) as BoxFuture<'static, ()>
         });
         let world = self.clone();
+        let news = Arc::clone(&self.news);
+        let policy = RetryPolicy {
+            hear: Arc::new(move |one| news.lock().unwrap().push(one)),
+            ..policy
+        };
         Outbox::start_with(perform, settle, Arc::new(move || world.now()), policy)
     }
 }
@@ -436,4 +460,105 @@ async fn after_a_restart_a_lane_that_had_failed_often_is_open_again() {
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert_eq!(world.tries_of(1), [20, 60]);
     assert_eq!(world.settled(1).last().map(|one| one.2), Some(5));
+}
+
+fn told(lane: &str, action: u64, failures: u32, what: &str) -> (String, u64, u32, String) {
+    (lane.to_owned(), action, failures, what.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_goes_away_and_comes_back_is_told_once_each() {
+    let world = World::new();
+    let outbox = world.outbox(policy());
+    world.is("lamp", Target::Away);
+    for id in 1..=3 {
+        let _ = outbox.submit(open(id, "lamp"));
+    }
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    assert_eq!(world.news(), [], "four failures may be a hiccup");
+    tokio::time::sleep(Duration::from_secs(286)).await;
+    let away = told("lamp", 1, 5, "away since 0: connect: refused");
+    assert_eq!(world.news(), std::slice::from_ref(&away));
+    world.is("lamp", Target::Takes(0));
+    idle(&outbox).await;
+    let back = told("lamp", 1, 11, "back after 331");
+    assert_eq!(world.news(), [away, back]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_shows_that_a_target_is_back() {
+    let world = World::new();
+    let outbox = world.outbox(policy());
+    world.is("tickets", Target::Away);
+    let _ = outbox.submit(open(1, "tickets"));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    world.is("tickets", Target::Refuses);
+    idle(&outbox).await;
+    let away = told("tickets", 1, 5, "away since 0: connect: refused");
+    let back = told("tickets", 1, 5, "back after 31");
+    assert_eq!(world.news(), [away, back]);
+}
+
+/// An outbox that was told at its start that the lamp has been away for a thousand seconds.
+fn outbox_that_knows(world: &World) -> Outbox {
+    world.outbox(RetryPolicy {
+        away: vec![AwayLane {
+            lane: "lamp".to_owned(),
+            failures: 9,
+            since: Timestamp(0),
+        }],
+        ..policy()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_away_before_the_start_is_not_told_anew_and_its_return_is() {
+    for (attempts, tries) in [(0, vec![0, 10, 30, 70]), (5, vec![20, 60])] {
+        let world = World::new();
+        let outbox = outbox_that_knows(&world);
+        world.is("lamp", Target::Away);
+        let mut again = open(1, "lamp");
+        again.attempts = attempts;
+        if attempts > 0 {
+            again.not_before = world.now().after(Duration::from_secs(20));
+        }
+        let _ = outbox.submit(again);
+        tokio::time::sleep(Duration::from_secs(71)).await;
+        assert_eq!(world.tries_of(1), tries, "it is left alone at once");
+        assert_eq!(world.news(), []);
+        world.is("lamp", Target::Takes(0));
+        idle(&outbox).await;
+        let [(lane, 1, _, what)] = &world.news()[..] else {
+            panic!("{:?}", world.news());
+        };
+        let at = world.begun().last().map(|one| one.0 / 1000).unwrap();
+        assert_eq!(
+            (lane.as_str(), what),
+            ("lamp", &format!("back after {}", 1000 + at))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_came_back_while_nobody_looked_is_told_at_the_first_answer() {
+    let world = World::new();
+    let outbox = outbox_that_knows(&world);
+    let _ = outbox.submit(open(1, "lamp"));
+    let _ = outbox.submit(open(2, "lamp"));
+    idle(&outbox).await;
+    assert_eq!(world.tries_of(2), [0]);
+    assert_eq!(world.news(), [told("lamp", 1, 9, "back after 1000")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absence_that_was_found_but_not_noted_before_a_crash_is_told_after_it() {
+    let world = World::new();
+    let outbox = world.outbox(policy());
+    world.is("lamp", Target::Away);
+    let mut again = open(1, "lamp");
+    again.attempts = 5;
+    let _ = outbox.submit(again);
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let away = told("lamp", 1, 6, "away since 0: connect: refused");
+    assert_eq!(world.news(), [away]);
 }

@@ -54,6 +54,12 @@ pub const FAILED: &str = "action.failed";
 /// The type of the event that tells scripts of an action that is dead.
 pub const DEAD: &str = "action.dead";
 
+/// The type of the event that tells scripts of a target that does not answer.
+pub const TARGET_AWAY: &str = "porchlight.target.away";
+
+/// The type of the event that tells scripts of a target that answers again.
+pub const TARGET_BACK: &str = "porchlight.target.back";
+
 /// The row number of an action in the journal, counting from 1.
 pub type ActionId = u64;
 

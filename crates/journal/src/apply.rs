@@ -8,7 +8,7 @@ use crate::prepare::{Prepared, RunIds, action_key};
 use crate::queue::Op;
 use crate::rows::{EventRow, get_id, to_json};
 use crate::{
-    Appended, Blob, Committed, ReadError, ScriptVersion, reader, refusals, schedules, schema,
+    Appended, Blob, Committed, ReadError, ScriptVersion, away, reader, refusals, schedules, schema,
     silences, state_edits, state_history, waits,
 };
 use porchlight_core::{
@@ -41,7 +41,7 @@ pub(crate) enum Answer {
     AllAppended(Vec<Appended>),
     Committed(Committed),
     /// With the event that tells of it.
-    Settled(Option<Box<Event>>),
+    Told(Option<Box<Event>>),
     Done,
 }
 
@@ -85,9 +85,11 @@ impl Batch<'_> {
                 ..
             } => {
                 self.settle(*action, settlement, *attempts)?;
-                let told = told.as_deref();
-                let told = told.map(|(event, row)| self.insert_told(event, row));
-                told.transpose().map(Answer::Settled)
+                self.insert_told(told.as_deref()).map(Answer::Told)
+            }
+            Op::Target { news, told, .. } => {
+                away::note(self.connection, news)?;
+                self.insert_told(told.as_deref()).map(Answer::Told)
             }
             Op::Remember { version, .. } => self.remember(version).map(|()| Answer::Done),
             Op::Close { .. } => Ok(Answer::Done),
@@ -130,10 +132,13 @@ impl Batch<'_> {
         Ok(id)
     }
 
-    fn insert_told(&mut self, event: &NewEvent, row: &EventRow) -> Result<Box<Event>> {
+    fn insert_told(&mut self, told: Option<&(NewEvent, EventRow)>) -> Result<Option<Box<Event>>> {
+        let Some((event, row)) = told else {
+            return Ok(None);
+        };
         let id = self.insert_event(row)?;
         let content = event.clone();
-        Ok(Box::new(Event { id, content }))
+        Ok(Some(Box::new(Event { id, content })))
     }
 
     fn commit(&mut self, prepared: &Prepared) -> Result<Committed> {

@@ -379,7 +379,8 @@ impl Journal {
         let _ = self.inner.queue.push(op, self.priority);
     }
 
-    async fn ask<T>(
+    /// Queues an operation and waits until it is stored.
+    pub(crate) async fn ask<T>(
         &self,
         op: impl FnOnce(oneshot::Sender<Result<T, Unavailable>>) -> Op,
     ) -> Result<T, Unavailable> {

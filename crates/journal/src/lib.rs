@@ -8,6 +8,7 @@
 //! It keeps rows, and the promise that what was answered is on disk.
 
 mod apply;
+mod away;
 mod claims;
 mod error;
 mod journal;
@@ -30,6 +31,7 @@ mod turn;
 mod waits;
 mod writer;
 
+pub use away::{AwayTarget, MOST_AWAY};
 pub use error::{OpenError, ReadError, Reason, RetryError, Unavailable};
 pub use journal::{Beside, Journal, Options, Retention};
 pub use lock::is_in_use;

@@ -5,6 +5,7 @@
 //! floods. Runs, settlements and script versions come from our own bounded workers, and refusing
 //! them because strangers fill the queue would turn the house deaf to its own decisions.
 
+use crate::away::Whereabouts;
 use crate::prepare::Prepared;
 use crate::rows::EventRow;
 use crate::turn::Turn;
@@ -56,6 +57,13 @@ pub(crate) enum Op {
         action: ActionId,
         settlement: Settlement,
         attempts: u32,
+        /// An event that tells of it, stored in the same transaction.
+        told: Option<Box<(NewEvent, EventRow)>>,
+        reply: Reply<Option<Event>>,
+    },
+    /// A target is away, or back.
+    Target {
+        news: Whereabouts,
         /// An event that tells of it, stored in the same transaction.
         told: Option<Box<(NewEvent, EventRow)>>,
         reply: Reply<Option<Event>>,

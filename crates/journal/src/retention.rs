@@ -5,6 +5,7 @@
 //! open action or a wait. Ids of removed rows are not given out again.
 
 use crate::apply::Counters;
+use crate::away;
 use crate::journal::Retention;
 use crate::refusals;
 use crate::schema::{self, get_meta, meta, set_meta};
@@ -95,6 +96,7 @@ pub(crate) fn slice(
     };
     if let Some(age) = retention.max_age {
         refusals::remove_old(connection, now, age, SLICE)?;
+        away::remove_old(connection, now, age)?;
     }
     // What the state was takes up room as well.
     let points = match too_big {

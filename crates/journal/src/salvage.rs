@@ -24,7 +24,7 @@ const CHECK_BYTES: u64 = 8 << 20;
 const ID_STEP: u64 = 100_000;
 
 /// The tables, those with row numbers first.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "events",
     "runs",
     "actions",
@@ -39,6 +39,7 @@ const TABLES: [&str; 15] = [
     "schedules",
     "state_history",
     "state_edits",
+    "away",
     "meta",
 ];
 

@@ -145,6 +145,13 @@ pub(crate) const MIGRATIONS: &[&str] = &[
         at INTEGER NOT NULL,
         key TEXT NOT NULL,
         value TEXT);",
+    // Version 7: targets that do not answer.
+    "CREATE TABLE away(
+        lane TEXT PRIMARY KEY,
+        since INTEGER NOT NULL,
+        failures INTEGER NOT NULL,
+        why TEXT NOT NULL,
+        told INTEGER NOT NULL) WITHOUT ROWID;",
 ];
 
 /// The newest version that this program knows.

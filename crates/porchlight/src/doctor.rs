@@ -10,7 +10,9 @@ mod clock;
 mod files;
 mod folders;
 mod journal;
+mod mail;
 mod ports;
+mod questions;
 mod targets;
 
 use crate::Ending;

@@ -36,6 +36,7 @@ mod telling;
 mod test;
 mod verify;
 mod versions;
+mod whereabouts;
 
 use clap::Parser;
 use cli::{ActionsCommand, Cli, Command};

@@ -7,7 +7,7 @@
 use crate::Clock;
 use crate::telling::Telling;
 use futures_util::future::BoxFuture;
-use porchlight_action::{Limiters, Outbox, Performer, RetryPolicy, Submitted};
+use porchlight_action::{Outbox, Performer, RetryPolicy, Submitted};
 use porchlight_core::{ActionId, Event, NewEvent, OpenAction, Settlement};
 use porchlight_journal::{Journal, ReadError};
 use std::collections::{HashSet, VecDeque};
@@ -60,7 +60,7 @@ impl Outgoing {
     pub fn start(
         journal: &Journal,
         performer: &Arc<Performer>,
-        limiters: Limiters,
+        policy: RetryPolicy,
         telling: &Arc<Telling>,
         clock: &Clock,
     ) -> Self {
@@ -88,10 +88,7 @@ impl Outgoing {
             Arc::clone(performer),
             Arc::new(settle),
             Arc::clone(clock),
-            RetryPolicy {
-                limiters,
-                ..RetryPolicy::default()
-            },
+            policy,
         );
         Self {
             journal: journal.clone(),

@@ -22,9 +22,8 @@ use crate::scripts::{LastGood, Library};
 use crate::shadow::Shadow;
 use crate::telling::Telling;
 use crate::versions::Versions;
-use crate::{Clock, Ending, brokers, greet, output};
-use porchlight_action::{Limiters, Performer};
-use porchlight_core::action::{DEAD, FAILED};
+use crate::{Clock, Ending, brokers, greet, output, whereabouts};
+use porchlight_action::{Limiters, Performer, RetryPolicy};
 use porchlight_core::{Diagnostic, Event, Severity};
 use porchlight_journal::{Journal, Retention};
 use porchlight_script::watch::{Batch, Watcher};
@@ -112,7 +111,15 @@ async fn serve_house(
     let out = Arc::new(move |event: Arc<Event>| offered.offer(&offer_to, event));
     let telling = Telling::new(journal.clone(), Arc::clone(&clock), out);
     let telling = Arc::new(telling);
-    let outgoing = Outgoing::start(&journal, &performer, limiters.clone(), &telling, &clock);
+    let known = whereabouts::start(&journal, &telling, &clock, &config.targets.seen);
+    let known = known.map_err(|error| error.to_string())?;
+    let policy = RetryPolicy {
+        limiters: limiters.clone(),
+        hear: known.hear,
+        away: known.away,
+        ..RetryPolicy::default()
+    };
+    let outgoing = Outgoing::start(&journal, &performer, policy, &telling, &clock);
     let outgoing = Arc::new(outgoing);
     let state = State::from(reader.state().map_err(|error| error.to_string())?);
     let asking = (
@@ -202,7 +209,7 @@ async fn serve_house(
         discovery.show(set);
         let listens = set.subscriptions.matching(REFUSED).next().is_some();
         receiver.tell_scripts_of_refusals(listens);
-        telling.listen(set.hears_of_actions(FAILED), set.hears_of_actions(DEAD));
+        telling.listen(|kind| set.hears_by_name(kind));
     };
     let library = |last_good| {
         let shadow = Shadow::of(home, &config, &host);

@@ -1,4 +1,5 @@
-//! Tells scripts what became of actions: `action.failed` and `action.dead`, while one listens.
+//! Tells scripts what became of actions: `action.failed` and `action.dead`, while one listens. What
+//! it knows of listeners is also asked about targets that are away (`whereabouts`).
 //!
 //! The event is made before the outcome is stored and stored with it, so that a death is told once
 //! or not at all. A try that failed is told at most once a minute for each lane.
@@ -7,7 +8,7 @@
 //! depth at which nothing more is told.
 
 use crate::Clock;
-use porchlight_core::action::{DEAD, FAILED};
+use porchlight_core::action::{DEAD, FAILED, TARGET_AWAY, TARGET_BACK};
 use porchlight_core::{ActionError, ActionId, Event, NewEvent, Proof, Settlement, Timestamp};
 use porchlight_journal::{ActionRecord, Journal, ReadError, RunRecord};
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 
 /// The depth of events that tell of actions. Scripts may go down to sixteen, so that a handler of
 /// one can emit events which lead to others; actions told at this depth or below die in silence.
-const DEPTH: u32 = 12;
+pub(crate) const DEPTH: u32 = 12;
 
 /// A try that failed is told at most so often for each lane.
 const FAILED_EVERY: Duration = Duration::from_secs(60);
@@ -37,6 +38,7 @@ pub struct Telling {
     out: Out,
     failed: AtomicBool,
     dead: AtomicBool,
+    targets: AtomicBool,
     /// When a failure of each lane was told last, and how many were not since.
     told: Mutex<HashMap<String, (Instant, u64)>>,
 }
@@ -51,14 +53,22 @@ impl Telling {
             out,
             failed: AtomicBool::new(false),
             dead: AtomicBool::new(true),
+            targets: AtomicBool::new(true),
             told: Mutex::default(),
         }
     }
 
-    /// Which of the two events somebody listens for.
-    pub fn listen(&self, failed: bool, dead: bool) {
-        self.failed.store(failed, Ordering::Release);
-        self.dead.store(dead, Ordering::Release);
+    /// Whether somebody listens for events of a type.
+    pub fn listen(&self, hears: impl Fn(&str) -> bool) {
+        self.failed.store(hears(FAILED), Ordering::Release);
+        self.dead.store(hears(DEAD), Ordering::Release);
+        let targets = hears(TARGET_AWAY) || hears(TARGET_BACK);
+        self.targets.store(targets, Ordering::Release);
+    }
+
+    /// Whether somebody listens for targets that go away or come back.
+    pub(crate) fn hears_of_targets(&self) -> bool {
+        self.targets.load(Ordering::Acquire)
     }
 
     /// The event that tells of this outcome; `attempts` counts the tries.
@@ -77,16 +87,7 @@ impl Telling {
             }
             _ => return None,
         };
-        let telling = Arc::clone(self);
-        let found = tokio::task::spawn_blocking(move || telling.find(id)).await;
-        let (action, run) = match found {
-            Ok(Ok(found)) => found?,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, action = id, "scripts are not told of an action that failed");
-                return None;
-            }
-            Err(_) => return None, // the host stops
-        };
+        let (action, run) = self.find_later(id).await?;
         if run.depth >= DEPTH {
             return None;
         }
@@ -100,12 +101,36 @@ impl Telling {
             data["again"] = again.to_rfc3339().into();
             data["unsaid"] = unsaid.into();
         }
-        Some(event(kind, &action, &error, data, now))
+        let told = Told {
+            kind,
+            lane: &action.action.lane,
+            action: id,
+            data,
+            message: format!("{}: {error}", action.action.title),
+            depth: DEPTH,
+        };
+        Some(told.event(now))
     }
 
     /// The event is stored.
     pub fn stored(&self, event: Event) {
         (self.out)(Arc::new(event));
+    }
+
+    /// An action and the run that told it, read off the async threads.
+    pub(crate) async fn find_later(
+        self: &Arc<Self>,
+        id: ActionId,
+    ) -> Option<(ActionRecord, RunRecord)> {
+        let telling = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || telling.find(id)).await;
+        match found.ok()? {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, action = id, "scripts are not told of an action that failed");
+                None
+            }
+        }
     }
 
     fn find(&self, id: ActionId) -> Result<Option<(ActionRecord, RunRecord)>, ReadError> {
@@ -153,32 +178,43 @@ fn data(action: &ActionRecord, run: &RunRecord, error: &ActionError, attempts: u
     })
 }
 
-fn event(
-    kind: &str,
-    action: &ActionRecord,
-    error: &ActionError,
-    data: Value,
-    now: Timestamp,
-) -> NewEvent {
-    NewEvent {
-        source: "porchlight".to_owned(),
-        kind: kind.to_owned(),
-        subject: Some(action.action.lane.clone()),
-        time: now.to_rfc3339(),
-        dedup_key: format!("{kind}:{}:{}", action.id, now.0),
-        data: data.to_string().into(),
-        facts: json!({ "message": format!("{}: {error}", action.action.title) }),
-        received: now,
-        peer: String::new(),
-        headers: Vec::new(),
-        query: String::new(),
-        verified: Proof {
-            scheme: "host".to_owned(),
-            body: true,
-            ..Proof::default()
-        },
-        attachments: Vec::new(),
-        redelivered: false,
-        depth: DEPTH,
+/// What is told of a lane.
+pub(crate) struct Told<'a> {
+    /// The type of the event.
+    pub(crate) kind: &'a str,
+    pub(crate) lane: &'a str,
+    /// The action whose outcome it is about.
+    pub(crate) action: ActionId,
+    pub(crate) data: Value,
+    /// For people.
+    pub(crate) message: String,
+    pub(crate) depth: u32,
+}
+
+impl Told<'_> {
+    /// The event.
+    pub(crate) fn event(self, now: Timestamp) -> NewEvent {
+        let kind = self.kind;
+        NewEvent {
+            source: "porchlight".to_owned(),
+            kind: kind.to_owned(),
+            subject: Some(self.lane.to_owned()),
+            time: now.to_rfc3339(),
+            dedup_key: format!("{kind}:{}:{}", self.action, now.0),
+            data: self.data.to_string().into(),
+            facts: json!({ "message": self.message }),
+            received: now,
+            peer: String::new(),
+            headers: Vec::new(),
+            query: String::new(),
+            verified: Proof {
+                scheme: "host".to_owned(),
+                body: true,
+                ..Proof::default()
+            },
+            attachments: Vec::new(),
+            redelivered: false,
+            depth: self.depth,
+        }
     }
 }

@@ -153,7 +153,7 @@ impl Handler {
     pub fn wants(&self, event: &Event) -> bool {
         match &self.trigger {
             // Who listens to everything, and acts on it, does not mean what becomes of that.
-            Trigger::Event => !is_of_actions(&event.kind) || self.names_actions(),
+            Trigger::Event => !is_of_delivery(&event.kind) || self.names(&event.kind),
             Trigger::State(change) => change.concerns(event),
             Trigger::Mqtt(topics) => topics.hear(event),
             Trigger::Silence(_) | Trigger::Schedule(_) | Trigger::Start => false,
@@ -161,16 +161,18 @@ impl Handler {
     }
 }
 
-/// Whether events of this type tell of actions ([`action::FAILED`], [`action::DEAD`]).
-fn is_of_actions(kind: &str) -> bool {
-    [action::FAILED, action::DEAD].contains(&kind)
+/// Whether events of this type tell what became of actions, or of their targets.
+fn is_of_delivery(kind: &str) -> bool {
+    use action::{DEAD, FAILED, TARGET_AWAY, TARGET_BACK};
+    [FAILED, DEAD, TARGET_AWAY, TARGET_BACK].contains(&kind)
 }
 
 impl Handler {
-    /// Whether its pattern speaks of actions, and so hears events that tell of them.
-    pub fn names_actions(&self) -> bool {
+    /// Whether its pattern begins as this type does, and so hears what is told of delivery:
+    /// `porchlight.**` names `porchlight.target.away`, and `**` does not.
+    pub fn names(&self, kind: &str) -> bool {
         let first = self.pattern.as_ref().and_then(|one| one.first_literal());
-        first == Some("action")
+        first == kind.split('.').next()
     }
 }
 

@@ -148,6 +148,7 @@ fn main() {
     );
     let certificate = std::fs::read(root().join("crates/verify/tests/data/client.der")).unwrap();
     put("certificate", "seed-client.der", &certificate);
+    packets();
 
     for (number, name) in porchlight_fuzz_targets::scheme_names().iter().enumerate() {
         let choice = b'0' + u8::try_from(number).unwrap();
@@ -171,6 +172,61 @@ fn main() {
         }
     }
     payloads();
+}
+
+/// The first byte of a packet, and what follows its length.
+type Packet<'a> = (u8, &'a [u8]);
+
+/// What brokers send: each answer, messages of both versions, and one that is too large. First the
+/// choices of the target: version, largest packet, length of the pieces.
+fn packets() {
+    let message = |properties: &[u8], payload: &[u8]| {
+        let length = [u8::try_from(properties.len()).unwrap()];
+        let head: &[u8] = b"\x00\x04gate\x00\x07";
+        [head, &length, properties, payload].concat()
+    };
+    let all = b"\x01\x01\x02\x00\x00\x00\x3c\x03\x00\x04text\x08\x00\x02re\x09\x00\x02\x01\x02\
+        \x26\x00\x01a\x00\x01b\x0b\x81\x02\x23\x00\x01\x26\x00\x01a\x00\x01c";
+    let welcome = b"\x00\x00\x0f\x21\x00\x14\x22\x00\x0a\x24\x01\x25\x01\x13\x00\x3c\x29\x00";
+    let (full, large) = (message(all, b"{}"), message(b"", b"larger than eight"));
+    let rows: [(&str, &[u8], Vec<Packet<'_>>); 8] = [
+        ("connack-3", b"00\x07", vec![(0x20, b"\x01\x00")]),
+        ("connack-5", b"10\x05", vec![(0x20, welcome)]),
+        (
+            "refused-5",
+            b"10\x03",
+            vec![(0x20, b"\x00\x87\x0c\x1f\x00\x09no access")],
+        ),
+        (
+            "publish-3",
+            b"00\x02",
+            vec![(0x32, b"\x00\x06gate/1\x00\x07OPEN"), (0x31, b"\x00\x01a")],
+        ),
+        ("publish-5", b"12\x04", vec![(0x3b, &full), (0xd0, b"")]),
+        (
+            "acknowledged",
+            b"10\x01",
+            vec![(0x40, b"\x00\x09\x97\x00"), (0x40, b"\x00\x0a")],
+        ),
+        (
+            "subscribed",
+            b"10\x09",
+            vec![
+                (0x90, b"\x00\x01\x00\x87"),
+                (0xb0, b"\x00\x02\x00\x11"),
+                (0xe0, b"\x8e\x00"),
+            ],
+        ),
+        ("too-large", b"11\x06", vec![(0x32, &large), (0xd0, b"")]),
+    ];
+    for (name, choices, packets) in rows {
+        let mut seed = choices.to_vec();
+        for (first, body) in packets {
+            seed.extend([first, u8::try_from(body.len()).unwrap()]);
+            seed.extend(body);
+        }
+        put("mqtt", name, &seed);
+    }
 }
 
 /// The headers that have targets of their own.

@@ -15,6 +15,7 @@
 
 mod agree;
 mod bodies;
+mod brokers;
 mod deliveries;
 mod input;
 mod pieces;
@@ -22,6 +23,7 @@ mod proofs;
 mod schemes;
 
 pub use bodies::{form, gzip, http_request, json, multipart, xml};
+pub use brokers::mqtt;
 pub use deliveries::{changed, delivery};
 pub use pieces::{encodings, locator, scheme, template, time};
 pub use proofs::{certificate, challenge, structured, token};
@@ -31,7 +33,7 @@ pub use schemes::{genuine, names as scheme_names};
 pub type Target = fn(&[u8]);
 
 /// Every target under its name, which is also the name of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("locator", locator),
     ("encodings", encodings),
     ("template", template),
@@ -49,4 +51,5 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("token", token),
     ("certificate", certificate),
     ("challenge", challenge),
+    ("mqtt", mqtt),
 ];

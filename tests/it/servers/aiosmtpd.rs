@@ -5,9 +5,9 @@ use crate::house::{House, eventually, gate_config};
 use serde_json::{Value, json};
 
 const SERVER: &str = include_str!("../../servers/aiosmtpd/server.py");
-const START_TLS: u16 = 14025;
-const IMPLICIT: u16 = 14465;
-const CLEAR: u16 = 14026;
+pub(super) const START_TLS: u16 = 14025;
+pub(super) const IMPLICIT: u16 = 14465;
+pub(super) const CLEAR: u16 = 14026;
 
 /// The mail server, with a certificate of its own making.
 pub struct Post {
@@ -39,10 +39,10 @@ impl Post {
         lines.collect::<Result<_, _>>().expect("lines of JSON")
     }
 
-    /// A house with this account that sends this when somebody is at the gate.
-    fn house(&self, account: &str, send: &str) -> House {
+    /// A house with this account, and the tables behind it, that sends this when somebody is at the gate.
+    pub(super) fn house(&self, account: &str, send: &str) -> House {
         let config = format!(
-            "{}\n[tls.post]\nca = \"post.pem\"\n[mail.family]\nserver = \"localhost\"\n{account}\nfrom = \"Häuschen <house@example.org>\"\nto = [\"Ada <ada@example.org>\"]\n",
+            "{}\n[tls.post]\nca = \"post.pem\"\n[mail.family]\nserver = \"localhost\"\nfrom = \"Häuschen <house@example.org>\"\nto = [\"Ada <ada@example.org>\"]\n{account}\n",
             gate_config()
         );
         let script = format!("on(\"gate.*\", |event| {{ {send} }});");
@@ -60,7 +60,7 @@ pub fn start_tls(login: &str) -> String {
 }
 
 /// The action's last error, once it was tried.
-fn failure(house: &House) -> Value {
+pub(super) fn failure(house: &House) -> Value {
     eventually("the action was tried and failed", || {
         let action = house.actions().into_iter().next()?;
         action["error"].is_object().then_some(action)

@@ -17,6 +17,7 @@ mod homeassistant;
 mod httpbin;
 mod libreoffice;
 mod lifx;
+mod mail_login;
 pub mod mosquitto;
 mod moto;
 mod openhue;

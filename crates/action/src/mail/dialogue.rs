@@ -7,15 +7,18 @@
 use super::refusal::Reply;
 use porchlight_core::ActionError;
 use std::io;
+use std::time::Duration;
 use tokio::io::BufReader;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// An answer has at most this many lines, each of this many bytes.
 const MOST_LINES: usize = 100;
 const LONGEST_LINE: u64 = 2048;
+/// How long we wait for the server's farewell.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A connection of either kind.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -91,6 +94,11 @@ impl Dialogue {
         self.write(&on_the_wire(message), "the message").await?;
         let reply = self.read("the message").await?;
         self.good(reply, "the message")
+    }
+
+    /// Takes leave. What the server says to it changes nothing, so it is not waited for long.
+    pub(super) async fn farewell(&mut self) {
+        let _ = timeout(FAREWELL, self.say("QUIT", "QUIT")).await;
     }
 
     fn good(&self, reply: Reply, what: &str) -> Result<Reply, ActionError> {

@@ -10,11 +10,15 @@
 
 mod address;
 mod dialogue;
+mod login;
+mod look;
 mod message;
+mod opening;
 mod refusal;
 mod session;
 
 pub use address::MailAddress;
+pub use look::{MailEntry, mail_entry};
 
 use crate::append::digest;
 use crate::failure::config;

@@ -3,25 +3,16 @@
 //! One connection for one message. A home sends few, and a connection that is kept is one more thing
 //! that may be dead when it matters.
 
-use super::dialogue::{Dialogue, Wire};
+use super::dialogue::Dialogue;
+use super::login::{bearer, log_in, without_secrets};
 use super::message::Ready;
-use super::{MailConfig, MailLogin, MailSecurity};
-use crate::failure::config;
+use super::opening::open;
+use super::{MailConfig, MailLogin};
 use crate::oauth::Oauth;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use porchlight_core::{ActionError, Receipt};
-use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::TlsConnector;
-
-/// How long we wait for the server's farewell, which changes nothing.
-const FAREWELL: Duration = Duration::from_secs(1);
+use tokio::time::Instant;
 
 /// Delivers a message within `time`.
 pub(super) async fn deliver(
@@ -32,29 +23,6 @@ pub(super) async fn deliver(
 ) -> Result<Receipt, ActionError> {
     let result = converse(account, message, oauth, time).await;
     result.map_err(|error| without_secrets(error, &account.login))
-}
-
-/// A server may repeat what it was sent, and what it says is kept and shown.
-fn without_secrets(mut error: ActionError, login: &MailLogin) -> ActionError {
-    let (user, secret) = match login {
-        MailLogin::Password { user, password } => (user, password),
-        MailLogin::Token { user, token } => (user, token),
-        // Those of a token are its keeper's business; it lasts an hour.
-        MailLogin::None | MailLogin::Oauth { .. } => return error,
-    };
-    let Ok(secret) = std::str::from_utf8(secret.expose()) else {
-        return error;
-    };
-    for form in [
-        BASE64.encode(format!("\0{user}\0{secret}")),
-        BASE64.encode(secret),
-        secret.to_owned(),
-    ] {
-        if !form.is_empty() {
-            error.message = error.message.replace(&form, "[secret]");
-        }
-    }
-    error
 }
 
 async fn converse(
@@ -84,164 +52,6 @@ async fn converse(
     hand_over(&mut dialogue, account, message).await
 }
 
-/// A connection that is as encrypted as it must be, and knows what the server can do.
-async fn open(account: &MailConfig, until: Instant) -> Result<Dialogue, ActionError> {
-    let server = account.server.as_str();
-    let connect = TcpStream::connect((server, account.port));
-    let failed = |why: &str| {
-        let message = format!("{server}:{}: no connection: {why}", account.port);
-        ActionError::later("connect", message)
-    };
-    let stream = match timeout_at(until, connect).await {
-        Ok(connected) => connected.map_err(|error| failed(&error.to_string()))?,
-        Err(_) => return Err(failed("not within the time")),
-    };
-    let _ = stream.set_nodelay(true);
-    let ours = stream.local_addr().map(|own| own.ip());
-    let name = hello_name(ours.unwrap_or(IpAddr::from([127, 0, 0, 1])));
-    let is_here = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
-    let stream: Box<dyn Wire> = Box::new(stream);
-    match account.security {
-        MailSecurity::None => {
-            if !is_here {
-                return Err(config(format!(
-                    "{server}: is another machine, so `tls = \"none\"` would send everything in clear"
-                )));
-            }
-            let mut dialogue = Dialogue::new(stream, server, until);
-            dialogue.greeting().await?;
-            dialogue.hello(&name).await?;
-            Ok(dialogue)
-        }
-        MailSecurity::Implicit => {
-            let stream = encrypt(stream, account, until).await?;
-            let mut dialogue = Dialogue::new(stream, server, until);
-            dialogue.greeting().await?;
-            dialogue.hello(&name).await?;
-            Ok(dialogue)
-        }
-        MailSecurity::StartTls => {
-            let mut dialogue = Dialogue::new(stream, server, until);
-            dialogue.greeting().await?;
-            dialogue.hello(&name).await?;
-            if dialogue.ability("STARTTLS").is_none() {
-                // It may be somebody in between who took the word away.
-                return Err(ActionError::never(
-                    "tls",
-                    format!("{server}: does not offer STARTTLS, so nothing was sent"),
-                ));
-            }
-            dialogue.ask("STARTTLS", "STARTTLS").await?;
-            let stream = encrypt(dialogue.into_wire()?, account, until).await?;
-            let mut dialogue = Dialogue::new(stream, server, until);
-            dialogue.hello(&name).await?;
-            Ok(dialogue)
-        }
-    }
-}
-
-async fn encrypt(
-    stream: Box<dyn Wire>,
-    account: &MailConfig,
-    until: Instant,
-) -> Result<Box<dyn Wire>, ActionError> {
-    let server = account.server.as_str();
-    let tls = account.tls.client_config().map_err(config)?;
-    let name = ServerName::try_from(server.to_owned())
-        .map_err(|_| config(format!("{server}: is no name of a server")))?;
-    let connector = TlsConnector::from(Arc::new(tls));
-    match timeout_at(until, connector.connect(name, stream)).await {
-        Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => {
-            let message = format!("{server}: {error}");
-            // A certificate that is not believed now is not believed in a minute.
-            Err(
-                match error
-                    .get_ref()
-                    .is_some_and(|inner| inner.is::<rustls::Error>())
-                {
-                    true => ActionError::never("tls", message),
-                    false => ActionError::later("tls", message),
-                },
-            )
-        }
-        Err(_) => Err(ActionError::later(
-            "timeout",
-            format!("{server}: the encryption was not agreed on in time"),
-        )),
-    }
-}
-
-/// Our address as a name: a home has seldom a better one, and servers know the form.
-fn hello_name(own: IpAddr) -> String {
-    match own {
-        IpAddr::V4(own) => format!("[{own}]"),
-        IpAddr::V6(own) => format!("[IPv6:{own}]"),
-    }
-}
-
-async fn log_in(dialogue: &mut Dialogue, account: &MailConfig) -> Result<(), ActionError> {
-    let server = account.server.as_str();
-    match &account.login {
-        MailLogin::None | MailLogin::Oauth { .. } => Ok(()),
-        MailLogin::Token { user, token } => {
-            bearer(dialogue, user, text(token.expose(), "token")?).await
-        }
-        MailLogin::Password { user, password } => {
-            let password = text(password.expose(), "password")?;
-            let ways = dialogue.ability("AUTH").unwrap_or_default().to_owned();
-            let has = |way: &str| ways.split_whitespace().any(|one| one == way);
-            if has("PLAIN") {
-                let words = BASE64.encode(format!("\0{user}\0{password}"));
-                dialogue
-                    .ask(&format!("AUTH PLAIN {words}"), "the password")
-                    .await?;
-                return Ok(());
-            }
-            if has("LOGIN") {
-                dialogue.ask("AUTH LOGIN", "AUTH LOGIN").await?;
-                dialogue.ask(&BASE64.encode(user), "the user").await?;
-                dialogue
-                    .ask(&BASE64.encode(password), "the password")
-                    .await?;
-                return Ok(());
-            }
-            Err(ActionError::never(
-                "auth",
-                format!(
-                    "{server}: takes no passwords (it offers {})",
-                    offered(&ways)
-                ),
-            ))
-        }
-    }
-}
-
-fn offered(ways: &str) -> &str {
-    if ways.is_empty() { "no login" } else { ways }
-}
-
-fn text<'a>(secret: &'a [u8], what: &str) -> Result<&'a str, ActionError> {
-    std::str::from_utf8(secret).map_err(|_| config(format!("mail.send: the {what} is not text")))
-}
-
-/// XOAUTH2, as Google and Microsoft have it.
-async fn bearer(dialogue: &mut Dialogue, user: &str, token: &str) -> Result<(), ActionError> {
-    let words = BASE64.encode(format!("user={user}\x01auth=Bearer {token}\x01\x01"));
-    let reply = dialogue
-        .say(&format!("AUTH XOAUTH2 {words}"), "the token")
-        .await?;
-    if reply.code == 334 {
-        // What was wrong comes as a question; the refusal after an empty answer.
-        dialogue.ask("", "the token").await?;
-        return Ok(());
-    }
-    if reply.is_good() {
-        return Ok(());
-    }
-    Err(reply.refusal("the mail server", "the token"))
-}
-
 async fn hand_over(
     dialogue: &mut Dialogue,
     account: &MailConfig,
@@ -256,17 +66,8 @@ async fn hand_over(
         let text = format!("{server}: the message has {size} bytes, more than it takes");
         return Err(ActionError::never("limit", text));
     }
-    let foreign = |address: &String| !address.is_ascii();
-    let utf8 = foreign(&message.from) || message.to.iter().any(foreign);
-    if utf8 && dialogue.ability("SMTPUTF8").is_none() {
-        let text = format!("{server}: takes only addresses in ASCII");
-        return Err(ActionError::never("rejected", text));
-    }
-    let options = if utf8 { " BODY=8BITMIME SMTPUTF8" } else { "" };
-    let from = format!("MAIL FROM:<{}>{options}", message.from);
-    dialogue
-        .ask(&from, &format!("the sender {}", message.from))
-        .await?;
+    let foreign = message.to.iter().any(|address| !address.is_ascii());
+    sender(dialogue, server, &message.from, foreign).await?;
     let mut refused = Vec::new();
     for to in &message.to {
         let what = format!("the recipient {to}");
@@ -294,7 +95,7 @@ async fn hand_over(
     }
     dialogue.ask("DATA", "DATA").await?;
     let taken = dialogue.message(&message.bytes).await?;
-    let _ = timeout(FAREWELL, dialogue.say("QUIT", "QUIT")).await;
+    dialogue.farewell().await;
     let count = message.to.len() - refused.len();
     let mut summary = match count {
         1 => "sent to 1 recipient".to_owned(),
@@ -307,4 +108,22 @@ async fn hand_over(
         summary,
         detail: json!({ "id": message.id, "said": taken.shown(), "refused": list }),
     })
+}
+
+/// Says from whom a message is; `foreign` when a recipient's address is not ASCII.
+pub(super) async fn sender(
+    dialogue: &mut Dialogue,
+    server: &str,
+    from: &str,
+    foreign: bool,
+) -> Result<(), ActionError> {
+    let utf8 = foreign || !from.is_ascii();
+    if utf8 && dialogue.ability("SMTPUTF8").is_none() {
+        let text = format!("{server}: takes only addresses in ASCII");
+        return Err(ActionError::never("rejected", text));
+    }
+    let options = if utf8 { " BODY=8BITMIME SMTPUTF8" } else { "" };
+    let line = format!("MAIL FROM:<{from}>{options}");
+    dialogue.ask(&line, &format!("the sender {from}")).await?;
+    Ok(())
 }

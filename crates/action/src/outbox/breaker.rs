@@ -7,10 +7,12 @@
 //! their tries.
 //!
 //! A failure that only speaks of the action (a refused ticket, a missing file) neither opens nor
-//! keeps open. What is known here is forgotten at a restart; the first action of a lane that had
-//! failed often enough opens it again.
+//! keeps open. What is known here is forgotten at a restart, but for who was away, which the outbox
+//! is told when it starts: such a lane opens at its first failure, and is not told anew. So does the
+//! first action of a lane that had failed often enough.
 
-use porchlight_core::{ActionError, Retry};
+use super::news::{AwayLane, Word};
+use porchlight_core::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -42,43 +44,6 @@ impl Default for BreakerPolicy {
 /// otherwise fill the memory.
 const MOST: usize = 1024;
 
-/// What an error says about the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
-    /// Nothing reached it: certainly not done.
-    Away,
-    /// It was reached, and failed: perhaps because of this action.
-    Sick,
-    /// It is well.
-    Well,
-    /// Nothing was sent, or it is not known.
-    Nothing,
-}
-
-impl Word {
-    /// Status codes with which a gateway speaks for somebody behind it who isn't there.
-    const GATEWAY: [u64; 3] = [502, 503, 504];
-
-    pub(super) fn of(error: &ActionError) -> Self {
-        let status = error
-            .detail
-            .get("status")
-            .and_then(|status| status.as_u64());
-        if status.is_some_and(|status| Self::GATEWAY.contains(&status)) {
-            return Self::Away;
-        }
-        match (error.kind.as_str(), error.retry) {
-            ("connect", _) if error.detail.get("connected") == Some(&true.into()) => Self::Sick,
-            ("connect", _) => Self::Away,
-            ("timeout", _) => Self::Sick,
-            ("tls", Retry::Later) => Self::Sick,
-            ("vendor", Retry::Later | Retry::AfterMs(_)) => Self::Sick,
-            ("auth" | "rejected" | "limit" | "vendor", _) => Self::Well,
-            _ => Self::Nothing,
-        }
-    }
-}
-
 /// A lane that is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenLane {
@@ -93,32 +58,97 @@ pub struct OpenLane {
 #[derive(Clone, Copy)]
 struct Breaker {
     failures: u32,
+    /// When the first of them was, as far as it was seen.
+    first: Instant,
     last: Instant,
     /// The pause under way, or that of the try under way.
     open: Option<(Instant, Duration)>,
+    /// Since when the target is known to be away.
+    away: Option<Away>,
+}
+
+#[derive(Clone, Copy)]
+struct Away {
+    since: Timestamp,
+    /// The same by the clock that nobody sets; not known of what was so before the start.
+    began: Option<Instant>,
+}
+
+impl Breaker {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            failures: 0,
+            first: now,
+            last: now,
+            open: None,
+            away: None,
+        }
+    }
+
+    fn matters(&self) -> bool {
+        self.open.is_some() || self.away.is_some()
+    }
 }
 
 /// What a failure came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Told {
     /// The failure does not count against the action's retries.
     pub(super) free: bool,
     /// The lane was opened by it.
     pub(super) opened: bool,
+    /// Since when the target is away, where that was not known before.
+    pub(super) away: Option<Timestamp>,
+    /// The target answered, and had not before.
+    pub(super) back: Option<Back>,
     /// How long the lane is left alone from now on.
     pub(super) rest: Duration,
     /// Failures in a row.
     pub(super) failures: u32,
 }
 
+/// A target that answers again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Back {
+    /// The failures in a row that this ended.
+    pub(super) failures: u32,
+    /// Since when it was away and for how long, if it was known to be.
+    pub(super) away: Option<(Timestamp, Duration)>,
+}
+
 /// The lanes with failures.
 #[derive(Default)]
-pub(super) struct Breakers(HashMap<String, Breaker>);
+pub(super) struct Breakers {
+    lanes: HashMap<String, Breaker>,
+    /// That there are too many was said.
+    crowded: bool,
+}
 
 impl Breakers {
+    /// Knows that these targets were away before the start.
+    pub(super) fn knowing(away: &[AwayLane]) -> Self {
+        let known = away.iter().take(MOST).map(|one| {
+            let away = Away {
+                since: one.since,
+                began: None,
+            };
+            let breaker = Breaker {
+                failures: one.failures,
+                away: Some(away),
+                ..Breaker::new()
+            };
+            (one.lane.clone(), breaker)
+        });
+        Self {
+            lanes: known.collect(),
+            crowded: false,
+        }
+    }
+
     /// How long this lane is still to be left alone.
     pub(super) fn rest(&self, lane: &str) -> Duration {
-        let open = self.0.get(lane).and_then(|breaker| breaker.open);
+        let open = self.lanes.get(lane).and_then(|breaker| breaker.open);
         open.map_or(Duration::ZERO, |(until, _)| {
             until.saturating_duration_since(Instant::now())
         })
@@ -126,7 +156,7 @@ impl Breakers {
 
     /// Failures in a row of this lane.
     pub(super) fn failures(&self, lane: &str) -> u32 {
-        self.0.get(lane).map_or(0, |breaker| breaker.failures)
+        self.lanes.get(lane).map_or(0, |breaker| breaker.failures)
     }
 
     /// The first action of a lane comes from the journal and had failed so often.
@@ -137,42 +167,49 @@ impl Breakers {
         pause: Duration,
         policy: &BreakerPolicy,
     ) {
-        if failed >= policy.failures && !self.0.contains_key(lane) {
-            let pause = pause.min(policy.longest);
-            let now = Instant::now();
-            self.insert(
-                lane,
-                Breaker {
-                    failures: failed,
-                    last: now,
-                    open: Some((now + pause, pause.max(policy.pause))),
-                },
-            );
+        let known = self.lanes.get(lane).copied();
+        // Whoever was away before the start has not been tried since.
+        let untried = known.is_none_or(|one| one.open.is_none() && one.away.is_some());
+        if failed < policy.failures || !untried {
+            return;
         }
+        let pause = pause.min(policy.longest);
+        let breaker = Breaker {
+            failures: failed.max(self.failures(lane)),
+            open: Some((Instant::now() + pause, pause.max(policy.pause))),
+            ..known.unwrap_or_else(Breaker::new)
+        };
+        self.insert(lane, breaker);
     }
 
-    /// A try failed.
-    pub(super) fn failed(&mut self, lane: &str, word: Word, policy: &BreakerPolicy) -> Told {
+    /// A try failed; `wall` is the time.
+    pub(super) fn failed(
+        &mut self,
+        lane: &str,
+        word: Word,
+        policy: &BreakerPolicy,
+        wall: Timestamp,
+    ) -> Told {
         match word {
             Word::Well => {
-                self.well(lane);
-                return Told::CLOSED;
+                let back = self.well(lane, wall);
+                return Told {
+                    back,
+                    ..Told::default()
+                };
             }
             Word::Nothing => {
                 return Told {
                     rest: self.rest(lane),
                     failures: self.failures(lane),
-                    ..Told::CLOSED
+                    ..Told::default()
                 };
             }
             Word::Away | Word::Sick => {}
         }
         let now = Instant::now();
-        let mut breaker = self.0.get(lane).copied().unwrap_or(Breaker {
-            failures: 0,
-            last: now,
-            open: None,
-        });
+        let known = self.lanes.get(lane).copied();
+        let mut breaker = known.unwrap_or_else(Breaker::new);
         let was_open = breaker.open.is_some();
         breaker.failures = breaker.failures.saturating_add(1);
         breaker.last = now;
@@ -182,25 +219,44 @@ impl Breakers {
             None => None,
         };
         breaker.open = pause.map(|pause| (now + pause, pause));
-        let failures = breaker.failures;
+        // Also where the lane was opened by what the journal said, and nobody had noted it.
+        let unknown = pause.is_some() && breaker.away.is_none();
+        if unknown {
+            let ago = i64::try_from(breaker.first.elapsed().as_millis()).unwrap_or(i64::MAX);
+            breaker.away = Some(Away {
+                since: Timestamp(wall.0.saturating_sub(ago)),
+                began: Some(breaker.first),
+            });
+        }
         self.insert(lane, breaker);
         Told {
             free: was_open && word == Word::Away,
             opened: pause.is_some() && !was_open,
+            away: breaker.away.filter(|_| unknown).map(|away| away.since),
+            back: None,
             rest: pause.unwrap_or_default(),
-            failures,
+            failures: breaker.failures,
         }
     }
 
-    /// The target answered. Gives the failures in a row when that closed the lane.
-    pub(super) fn well(&mut self, lane: &str) -> Option<u32> {
-        let breaker = self.0.remove(lane)?;
-        breaker.open.map(|_| breaker.failures)
+    /// The target answered. Gives what that ended, when the lane was open or its target known to be
+    /// away; `wall` is the time.
+    pub(super) fn well(&mut self, lane: &str, wall: Timestamp) -> Option<Back> {
+        let breaker = self.lanes.remove(lane).filter(Breaker::matters)?;
+        let lasted = |away: Away| match away.began {
+            Some(began) => began.elapsed(),
+            None => wall.since(away.since),
+        };
+        Some(Back {
+            failures: breaker.failures,
+            away: breaker.away.map(|away| (away.since, lasted(away))),
+        })
     }
 
     /// The lanes that are left alone, by name.
     pub(super) fn open(&self) -> Vec<OpenLane> {
-        let open = self.0.iter().filter(|(_, breaker)| breaker.open.is_some());
+        let lanes = self.lanes.iter();
+        let open = lanes.filter(|(_, breaker)| breaker.open.is_some());
         let mut open: Vec<OpenLane> = open
             .map(|(lane, breaker)| OpenLane {
                 lane: lane.clone(),
@@ -212,77 +268,25 @@ impl Breakers {
         open
     }
 
+    /// Where there are too many, one that still takes actions as ever is forgotten first.
     fn insert(&mut self, lane: &str, breaker: Breaker) {
-        if self.0.len() >= MOST && !self.0.contains_key(lane) {
-            let oldest = self.0.iter().min_by_key(|(_, breaker)| breaker.last);
-            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
-                self.0.remove(&oldest);
+        if self.lanes.len() >= MOST && !self.lanes.contains_key(lane) {
+            let lanes = self.lanes.iter();
+            let least = lanes.min_by_key(|(_, one)| (one.matters(), one.last));
+            if let Some((name, one)) = least.map(|(name, one)| (name.clone(), *one)) {
+                self.lanes.remove(&name);
+                if one.matters() && !std::mem::replace(&mut self.crowded, true) {
+                    tracing::warn!(
+                        most = MOST,
+                        lane = name,
+                        "more targets are away than can be remembered; the one that was tried longest ago is forgotten, and found away anew when it is tried (said once)"
+                    );
+                }
             }
         }
-        self.0.insert(lane.to_owned(), breaker);
+        self.lanes.insert(lane.to_owned(), breaker);
     }
-}
-
-impl Told {
-    const CLOSED: Self = Self {
-        free: false,
-        opened: false,
-        rest: Duration::ZERO,
-        failures: 0,
-    };
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn only_what_speaks_of_the_target_opens_its_lane() {
-        let with = |mut error: ActionError, detail| {
-            error.detail = detail;
-            Word::of(&error)
-        };
-        let later = |kind| ActionError::later(kind, "no");
-        let never = |kind| ActionError::never(kind, "no");
-        assert_eq!(Word::of(&later("connect")), Word::Away);
-        assert_eq!(
-            with(later("connect"), json!({ "connected": true })),
-            Word::Sick
-        );
-        for status in [502, 503, 504] {
-            assert_eq!(
-                with(later("vendor"), json!({ "status": status })),
-                Word::Away
-            );
-        }
-        assert_eq!(with(later("vendor"), json!({ "status": 500 })), Word::Sick);
-        assert_eq!(Word::of(&later("timeout")), Word::Sick);
-        assert_eq!(Word::of(&later("tls")), Word::Sick);
-        for error in [
-            never("auth"),
-            never("rejected"),
-            never("vendor"),
-            later("limit"),
-        ] {
-            assert_eq!(Word::of(&error), Word::Well, "{error}");
-        }
-        for error in [never("config"), later("io"), later("panic"), never("tls")] {
-            assert_eq!(Word::of(&error), Word::Nothing, "{error}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn lanes_with_failures_are_remembered_up_to_a_bound() {
-        let (mut breakers, policy) = (Breakers::default(), BreakerPolicy::default());
-        for number in 0..MOST + 10 {
-            tokio::time::advance(Duration::from_millis(1)).await;
-            breakers.failed(&format!("lane{number}"), Word::Away, &policy);
-        }
-        assert_eq!(breakers.0.len(), MOST);
-        assert_eq!(
-            (breakers.failures("lane9"), breakers.failures("lane10")),
-            (0, 1)
-        );
-    }
-}
+mod tests;

@@ -1,11 +1,11 @@
 //! One lane at work: takes its actions in order and sees each through to its end.
 
-use super::breaker::{Told, Word};
 use super::limiter::{Slot, Turn};
+use super::news::{failed, well};
 use super::policy::LONGEST_PAUSE;
 use super::{Shared, State};
 use futures_util::FutureExt as _;
-use porchlight_core::{Action, ActionError, OpenAction, Receipt, Retry, Settlement};
+use porchlight_core::{Action, ActionError, OpenAction, Receipt, Settlement};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,13 +113,13 @@ async fn see_through(shared: &Arc<Shared>, name: &str, open: OpenAction) -> Next
         let work = (shared.perform)(Arc::clone(&action), shared.policy.attempt);
         let error = match caught(work).await {
             Ok(receipt) => {
-                well(shared, name);
+                well(shared, name, id);
                 settle(Settlement::Done(receipt), attempts).await;
                 return Next::GoOn;
             }
             Err(error) => error,
         };
-        let told = failed(shared, name, &action, &error);
+        let told = failed(shared, name, (id, &action), &error);
         attempts = attempts.saturating_add(u32::from(!told.free));
         tracing::debug!(action = id, kind = action.kind, error = %error, attempts, "try failed");
         let wanted = shared.policy.pause(&error, attempts.max(1));
@@ -215,33 +215,6 @@ async fn turn(shared: &Shared, action: &Action) -> Option<Turn> {
             return turn;
         }
     }
-}
-
-/// The target answered.
-fn well(shared: &Shared, name: &str) {
-    if let Some(failures) = shared.lock().breakers.well(name) {
-        tracing::info!(lane = name, failures, "a target answers again");
-    }
-}
-
-/// A try failed: what that says about the target, and about the limiter that it shares.
-fn failed(shared: &Shared, name: &str, action: &Action, error: &ActionError) -> Told {
-    if let (Some(limiter), Retry::AfterMs(pause)) = (action.limit(), error.retry) {
-        let pause = Duration::from_millis(pause).min(LONGEST_PAUSE);
-        shared.policy.limiters.close(limiter, pause);
-    }
-    let breaker = &shared.policy.breaker;
-    let told = shared
-        .lock()
-        .breakers
-        .failed(name, Word::of(error), breaker);
-    if told.opened {
-        tracing::warn!(
-            lane = name, failures = told.failures, error = %error,
-            "a target does not answer; it is left alone and tried once in a while, at least every minute"
-        );
-    }
-    told
 }
 
 /// Marks the current action as in flight, unless the outbox has stopped. Under the lock, so that

@@ -12,10 +12,12 @@
 mod breaker;
 mod lane;
 mod limiter;
+mod news;
 mod policy;
 
 pub use breaker::{BreakerPolicy, OpenLane};
 pub use limiter::{Allowance, Limiters, Slot, Turn};
+pub use news::{AwayLane, Hear, TargetChange, TargetNews};
 pub use policy::RetryPolicy;
 
 use crate::performer::{Clock, Performer};
@@ -117,6 +119,10 @@ impl Outbox {
 
     /// The same over any function, for tests and rehearsals.
     pub fn start_with(perform: Perform, settle: Settle, clock: Clock, policy: RetryPolicy) -> Self {
+        let state = State {
+            breakers: Breakers::knowing(&policy.away),
+            ..State::default()
+        };
         Self {
             shared: Arc::new(Shared {
                 permits: Semaphore::new(policy.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
@@ -128,7 +134,7 @@ impl Outbox {
                 stopping: watch::Sender::new(false),
                 changed: Notify::new(),
                 room: Notify::new(),
-                state: Mutex::default(),
+                state: Mutex::new(state),
             }),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::breaker::BreakerPolicy;
 use super::limiter::Limiters;
+use super::news::{AwayLane, Hear};
 use porchlight_core::{ActionError, Retry};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,10 @@ pub struct RetryPolicy {
     pub breaker: BreakerPolicy,
     /// What lanes share, by name.
     pub limiters: Limiters,
+    /// Hears of targets that go away and come back.
+    pub hear: Hear,
+    /// The targets that are away already, and of which was told.
+    pub away: Vec<AwayLane>,
 }
 
 impl Default for RetryPolicy {
@@ -56,6 +61,8 @@ impl Default for RetryPolicy {
             queue: 4096,
             breaker: BreakerPolicy::default(),
             limiters: Limiters::default(),
+            hear: Arc::new(|_| ()),
+            away: Vec::new(),
         }
     }
 }

@@ -76,7 +76,8 @@ impl Reader {
         })
     }
 
-    fn version(&self) -> Result<u32, ReadError> {
+    /// The version of the schema that the file has.
+    pub(crate) fn version(&self) -> Result<u32, ReadError> {
         Ok(schema::version(&self.connection)?)
     }
 }

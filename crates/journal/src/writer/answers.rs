@@ -16,7 +16,7 @@ pub(super) fn succeed(op: Op, answer: Answer) {
         (Op::Commit { reply, .. }, Answer::Committed(committed)) => {
             let _ = reply.send(Ok(committed));
         }
-        (Op::Settle { reply, .. }, Answer::Settled(told)) => {
+        (Op::Settle { reply, .. } | Op::Target { reply, .. }, Answer::Told(told)) => {
             let _ = reply.send(Ok(told.map(|event| *event)));
         }
         (Op::Remember { reply, .. }, Answer::Done) => {
@@ -34,7 +34,7 @@ pub(super) fn fail(op: Op, unavailable: &Unavailable) {
         Op::Append { reply, .. } => drop(reply.send(Err(error))),
         Op::AppendAll { reply, .. } => drop(reply.send(Err(error))),
         Op::Commit { reply, .. } => drop(reply.send(Err(error))),
-        Op::Settle { reply, .. } => drop(reply.send(Err(error))),
+        Op::Settle { reply, .. } | Op::Target { reply, .. } => drop(reply.send(Err(error))),
         Op::Remember { reply, .. } => drop(reply.send(Err(error))),
         Op::Finish(_)
         | Op::Refused(_)

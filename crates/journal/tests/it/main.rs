@@ -3,6 +3,7 @@
 
 mod append;
 mod asked;
+mod away;
 mod commit;
 mod damage;
 mod full;

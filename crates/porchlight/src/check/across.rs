@@ -7,19 +7,24 @@
 use super::Loaded;
 use crate::config::{Config, unasked};
 use crate::home::Home;
+use porchlight_core::action::{DEAD, FAILED, TARGET_AWAY, TARGET_BACK};
 use porchlight_core::diagnostic::nearest;
 use porchlight_core::{Diagnostic, Pattern};
-use porchlight_script::Script;
+use porchlight_script::{PARKED, Script};
 use porchlight_source::Preset;
+use porchlight_source::http::REFUSED;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The types of the host's own events, and of those that somebody may send by another way.
 const OWN: &[&str] = &[
-    "porchlight.**",
+    REFUSED,
+    PARKED,
+    TARGET_AWAY,
+    TARGET_BACK,
     "webhook.porchlight.**",
     "state.**",
-    "action.failed",
-    "action.dead",
+    FAILED,
+    DEAD,
 ];
 
 /// All of them.

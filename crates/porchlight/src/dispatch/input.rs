@@ -28,10 +28,10 @@ impl ScriptSet {
         }
     }
 
-    /// Whether a handler listens for this event that tells of actions.
-    pub fn hears_of_actions(&self, kind: &str) -> bool {
+    /// Whether a handler listens for events of this type, and not just for everything.
+    pub fn hears_by_name(&self, kind: &str) -> bool {
         let mut found = self.subscriptions.matching(kind);
-        found.any(|(script, handler)| self.scripts[script].handlers[handler].names_actions())
+        found.any(|(script, handler)| self.scripts[script].handlers[handler].names(kind))
     }
 
     /// The live version of a script.

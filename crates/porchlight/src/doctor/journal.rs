@@ -5,13 +5,16 @@ use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
 use crate::replay::earlier;
-use porchlight_journal::{FILE_NAME, Filter, ReadError, Reader};
+use porchlight_journal::{AwayTarget, FILE_NAME, Filter, ReadError, Reader};
 use std::time::Duration;
 
 const AREA: &str = "journal";
 
 /// A larger one takes too long to be read whole for a look.
 const READ_WHOLE: u64 = 512 << 20;
+
+/// So many targets that are away are told one by one.
+const MOST_SHOWN: usize = 20;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -29,6 +32,7 @@ pub(super) fn look(home: &Home, config: Option<&Config>) -> Vec<Finding> {
         Ok(reader) => {
             found.push(soundness(&reader, file.len()));
             found.extend(dead(&reader).unwrap_or_default());
+            found.extend(away(&reader).unwrap_or_default());
         }
         Err(error) => found.push(unreadable(&error)),
     }
@@ -88,4 +92,28 @@ fn dead(reader: &Reader) -> Result<Option<Finding>, ReadError> {
     );
     let fix = "`porchlight actions --dead` lists them, `porchlight actions retry` tries them again";
     Ok(Some(Finding::warn("actions", message, fix)))
+}
+
+/// Whoever did not answer when the host spoke to them last.
+fn away(reader: &Reader) -> Result<Vec<Finding>, ReadError> {
+    let away = reader.away()?;
+    let finding = |target: &AwayTarget| {
+        let AwayTarget {
+            lane, since, why, ..
+        } = target;
+        let message = format!("{lane} has been away since {since}: {why}");
+        let fix = "is it switched on and in the network? it is tried again with its next action";
+        Finding::warn("actions", message, fix)
+    };
+    let more = away.len().saturating_sub(MOST_SHOWN);
+    let mut found: Vec<Finding> = away.iter().take(MOST_SHOWN).map(finding).collect();
+    if more > 0 {
+        let message = format!("{more} more targets are away");
+        found.push(Finding::warn(
+            "actions",
+            message,
+            "`porchlight actions` lists them",
+        ));
+    }
+    Ok(found)
 }

@@ -2,6 +2,7 @@
 //! believed and for how long, and, where it has a question that changes nothing, does it answer.
 
 use super::Finding;
+use super::questions::Question;
 use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
@@ -10,7 +11,7 @@ use futures_util::future::join_all;
 use porchlight_action::{Performer, certificate_ends};
 use porchlight_core::units::format_duration;
 use porchlight_core::{ActionError, Receipt, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,40 +27,6 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 
 /// A clock that differs by more from a target's is spoken of.
 const OTHER_TIME: Duration = Duration::from_secs(60);
-
-/// Questions that change nothing, by kind and driver of the target: the path, and how it shows who asks.
-/// `{key}` in a path is the target's: Home Assistant answers 200 to commands for what it doesn't have.
-const READS: &[(&str, &str, &str, Option<Login>)] = &[
-    (
-        "light",
-        "hue",
-        "/clip/v2/resource/bridge",
-        Some(Login::Header("hue-application-key", "key")),
-    ),
-    ("light", "wled", "/json/info", None),
-    ("light", "shelly", "/shelly", None),
-    ("light", "shelly-gen1", "/shelly", None),
-    (
-        "light",
-        "homeassistant",
-        "/api/states/{entity}",
-        Some(Login::Bearer("token")),
-    ),
-    (
-        "siren",
-        "homeassistant",
-        "/api/states/{entity}",
-        Some(Login::Bearer("token")),
-    ),
-    ("homeassistant", "", "/api/", Some(Login::Bearer("token"))),
-];
-
-/// How a question shows who asks; with the key of the target that holds the secret.
-#[derive(Clone, Copy)]
-enum Login {
-    Header(&'static str, &'static str),
-    Bearer(&'static str),
-}
 
 /// One target to be looked at.
 struct Target<'a> {
@@ -90,12 +57,12 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     };
     let mut targets = Vec::new();
     let mut found = Vec::new();
-    // Brokers speak another language.
+    // Brokers and mail servers speak other languages.
     let kinds = config
         .targets
         .seen
         .iter()
-        .filter(|(kind, _)| *kind != "mqtt");
+        .filter(|(kind, _)| !["mqtt", "mail"].contains(&kind.as_str()));
     for (kind, named) in kinds {
         for (name, seen) in named.as_object().into_iter().flatten() {
             let Some(seen) = seen.as_object() else {
@@ -124,6 +91,7 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     let all = targets.iter().map(|target| one(target, &performer));
     found.extend(runtime.block_on(join_all(all)));
     found.extend(runtime.block_on(super::brokers::look(config)));
+    found.extend(runtime.block_on(super::mail::look(config)));
     runtime.shutdown_background();
     found
 }
@@ -175,8 +143,13 @@ async fn one(target: &Target<'_>, performer: &Performer) -> Finding {
         "https" => certificate(host, address).await,
         _ => Ok(None),
     };
-    let answer = match question(target) {
-        Some(args) => Some(performer.perform("http.request", &args, "", DEADLINE).await),
+    let question = Question::of(target.kind, target.seen);
+    let asked = question.and_then(|question| Some((question, question.request(target.seen)?)));
+    let answer = match asked {
+        Some((question, args)) => {
+            let answer = performer.perform("http.request", &args, "", DEADLINE).await;
+            Some((question, answer))
+        }
         None => None,
     };
     verdict(target, &format!("{host}:{port}"), ends, answer)
@@ -200,38 +173,11 @@ async fn certificate(host: &str, address: SocketAddr) -> Result<Option<Timestamp
     }
 }
 
-/// The question for this target, if it has one.
-fn question(target: &Target<'_>) -> Option<Value> {
-    let text = |name: &str| target.seen.get(name).and_then(Value::as_str);
-    let driver = text("driver")
-        .or_else(|| text("service"))
-        .unwrap_or_default();
-    let row = READS
-        .iter()
-        .find(|row| row.0 == target.kind && row.1 == driver)?;
-    let base = text("url")?.trim_end_matches('/');
-    let path = row
-        .2
-        .replace("{entity}", text("entity").unwrap_or_default());
-    let mut args = json!({ "method": "GET", "url": format!("{base}{path}"), "timeout_ms": 5000 });
-    match row.3 {
-        Some(Login::Header(header, key)) => {
-            args["headers"] = json!({ header: target.seen.get(key)? })
-        }
-        Some(Login::Bearer(key)) => args["auth"] = json!({ "bearer": target.seen.get(key)? }),
-        None => {}
-    }
-    if let Some(tls) = target.seen.get("tls") {
-        args["tls"] = tls.clone();
-    }
-    Some(args)
-}
-
 fn verdict(
     target: &Target<'_>,
     place: &str,
     ends: Result<Option<Timestamp>, String>,
-    answer: Option<Result<Receipt, ActionError>>,
+    answer: Option<(&Question, Result<Receipt, ActionError>)>,
 ) -> Finding {
     let title = &target.title;
     let now = system_clock()();
@@ -246,18 +192,15 @@ fn verdict(
             );
         }
     };
-    if let Some(Err(error)) = &answer {
-        let message = format!("{title} {place} is reached, but: {error}");
-        let fix = match error.kind.as_str() {
-            "auth" => "its key or token is not taken (any more): make a new one",
-            "tls" => {
-                "name its certificate or authority in a table [tls.NAME], and give the target `tls = \"NAME\"`"
-            }
-            _ if error.detail["status"] == 404 && target.seen.contains_key("entity") => {
-                "is there such an entity? compare `entity` with the list of them there"
-            }
-            _ => "is that the address of this kind of target?",
-        };
+    let wrong = answer.as_ref().and_then(|(question, answer)| match answer {
+        Ok(receipt) => question.refusal(receipt),
+        Err(error) => {
+            let fix = question.fix(&error.kind, &error.detail["status"]);
+            Some((error.to_string(), fix))
+        }
+    });
+    if let Some((wrong, fix)) = wrong {
+        let message = format!("{title} {place} is reached, but: {wrong}");
         return Finding::bad(AREA, message, fix);
     }
     if let Some(ends) = ends.filter(|ends| ends.since(now) < SOON) {
@@ -269,7 +212,7 @@ fn verdict(
     }
     let date = answer
         .as_ref()
-        .and_then(|answer| answer.as_ref().ok())
+        .and_then(|(_, answer)| answer.as_ref().ok())
         .and_then(|receipt| {
             let text = receipt.detail["headers"]["date"].as_str()?;
             let date = jiff::fmt::rfc2822::parse(text).ok()?;

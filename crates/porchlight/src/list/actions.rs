@@ -1,7 +1,7 @@
 //! `porchlight actions`: lists them, says which lanes wait and for what, and tries dead ones again.
 //!
-//! Whether a target is left alone is the running host's knowledge; here it shows by the first open
-//! action of its lane, which says when it is tried again.
+//! When a target that is left alone is tried again is the running host's knowledge; here it shows by
+//! the first open action of its lane.
 
 use super::Kind;
 use crate::cli::{ActionsArgs, RetryArgs};
@@ -11,7 +11,7 @@ use crate::replay::moment;
 use crate::{Ending, output};
 use porchlight_core::{Pattern, Timestamp};
 use porchlight_journal::{
-    ActionRecord, ActionStatus, Filter, Order, ReadError, Reader, retry_actions,
+    ActionRecord, ActionStatus, AwayTarget, Filter, Order, ReadError, Reader, retry_actions,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -131,34 +131,67 @@ fn filter(dead: bool, which: &crate::cli::WhichActions) -> Result<Filter, String
     })
 }
 
-/// A line for each lane whose first action has failed: why, when it is tried again, and how many
-/// wait behind it.
+/// A line for each lane whose target is away, or whose first action has failed: since when, why, when
+/// it is tried again, and how many wait behind it.
 fn waiting_lanes(reader: &Reader) -> Result<Vec<String>, ReadError> {
+    let away = reader.away()?;
     let open = reader.actions(&Filter {
         order: Order::After(0),
         limit: MOST_OPEN,
         status: Some("open".to_owned()),
         ..Filter::default()
     })?;
-    let mut lanes: BTreeMap<&str, (&ActionRecord, usize)> = BTreeMap::new();
-    for action in &open {
-        let lane = lanes.entry(&action.action.lane).or_insert((action, 0));
-        lane.1 += 1;
+    let mut lanes: BTreeMap<&str, Waiting<'_>> = BTreeMap::new();
+    for target in &away {
+        lanes.entry(&target.lane).or_default().away = Some(target);
     }
-    let lines = lanes.iter().filter_map(|(lane, (first, count))| {
-        let error = first.error.as_ref()?;
-        let behind = match count - 1 {
-            0 => String::new(),
-            more => format!("; {more} wait behind it"),
-        };
-        Some(format!(
-            "lane {}  action {}: {error}; tried again at {}{behind}",
-            paint("1", lane),
-            first.id,
-            first.not_before
-        ))
+    for action in &open {
+        let lane = lanes.entry(&action.action.lane).or_default();
+        lane.first = lane.first.or(Some(action));
+        lane.count += 1;
+    }
+    let lines = lanes.iter().filter_map(|(lane, waiting)| {
+        let text = waiting.text()?;
+        Some(format!("lane {}  {text}", paint("1", lane)))
     });
     Ok(lines.collect())
+}
+
+/// What waits in a lane.
+#[derive(Default)]
+struct Waiting<'a> {
+    away: Option<&'a AwayTarget>,
+    first: Option<&'a ActionRecord>,
+    count: usize,
+}
+
+impl Waiting<'_> {
+    fn text(&self) -> Option<String> {
+        let away = self.away.map(|target| {
+            let since = paint("31", &format!("away since {}", target.since));
+            let failures = target.failures;
+            (
+                since,
+                format!("{} ({failures} failures in a row)", target.why),
+            )
+        });
+        let tried = self.first.and_then(|first| {
+            let error = first.error.as_ref()?;
+            let behind = match self.count - 1 {
+                0 => String::new(),
+                more => format!("; {more} wait behind it"),
+            };
+            let (id, at) = (first.id, first.not_before);
+            Some(format!("action {id}: {error}; tried again at {at}{behind}"))
+        });
+        match (away, tried) {
+            (None, tried) => tried,
+            (Some((since, _)), Some(tried)) => Some(format!("{since}  {tried}")),
+            (Some((since, why)), None) => {
+                Some(format!("{since}  {why}; tried again with its next action"))
+            }
+        }
+    }
 }
 
 /// `   30  run 21  light::flash("porch")  done  200 OK`.

@@ -4,10 +4,12 @@
 
 mod apart;
 mod beside;
+mod beside_time;
 mod body;
 mod checks;
 mod delivery;
 mod handlers;
+mod hearing;
 mod hostile;
 mod hostile_limits;
 mod hostile_memory;
@@ -16,6 +18,7 @@ mod library;
 mod lights;
 mod loading;
 mod modes;
+mod names;
 mod parked;
 mod permissions;
 mod plates;
@@ -25,5 +28,6 @@ mod state;
 mod state_changes;
 mod sums;
 mod support;
+mod targets;
 mod time;
 mod waits;

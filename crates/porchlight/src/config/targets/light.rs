@@ -1,6 +1,6 @@
 //! Lamps: `[light.NAME]`.
 
-use super::{Driver, Kind, optional, optional_secret, secret, text};
+use super::{Driver, Kind, devices, optional, optional_secret, secret, text};
 
 pub(super) const LIGHT: Kind = Kind {
     name: "light",
@@ -55,31 +55,9 @@ pub(super) const LIGHT: Kind = Kind {
                 optional_secret("password"),
             ],
         },
-        Driver {
-            name: "tasmota",
-            keys: &[
-                text("url", "\"http://tasmota.lan\""),
-                optional("relay"),
-                optional("user"),
-                optional_secret("password"),
-            ],
-        },
-        Driver {
-            name: "tasmota-mqtt",
-            keys: &[
-                text("topic", "\"tasmota_1A2B3C\""),
-                optional("relay"),
-                optional("broker"),
-            ],
-        },
-        Driver {
-            name: "zigbee2mqtt",
-            keys: &[
-                text("device", "\"porch\""),
-                optional("base"),
-                optional("broker"),
-            ],
-        },
+        devices::TASMOTA,
+        devices::TASMOTA_MQTT,
+        devices::ZIGBEE2MQTT,
         Driver {
             name: "esphome",
             keys: &[

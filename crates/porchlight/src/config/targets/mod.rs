@@ -6,6 +6,7 @@
 //! record ever holds one.
 
 mod cloud;
+mod devices;
 mod homeassistant;
 mod light;
 mod message;

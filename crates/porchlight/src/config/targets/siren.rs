@@ -1,6 +1,6 @@
 //! Sirens: `[siren.NAME]`.
 
-use super::{Driver, Kind, optional, optional_secret, secret, text};
+use super::{Driver, Kind, devices, optional, optional_secret, secret, text};
 
 pub(super) const SIREN: Kind = Kind {
     name: "siren",
@@ -23,31 +23,9 @@ pub(super) const SIREN: Kind = Kind {
                 optional_secret("password"),
             ],
         },
-        Driver {
-            name: "tasmota",
-            keys: &[
-                text("url", "\"http://tasmota.lan\""),
-                optional("relay"),
-                optional("user"),
-                optional_secret("password"),
-            ],
-        },
-        Driver {
-            name: "tasmota-mqtt",
-            keys: &[
-                text("topic", "\"tasmota_1A2B3C\""),
-                optional("relay"),
-                optional("broker"),
-            ],
-        },
-        Driver {
-            name: "zigbee2mqtt",
-            keys: &[
-                text("device", "\"porch\""),
-                optional("base"),
-                optional("broker"),
-            ],
-        },
+        devices::TASMOTA,
+        devices::TASMOTA_MQTT,
+        devices::ZIGBEE2MQTT,
         Driver {
             name: "homeassistant",
             keys: &[
