@@ -91,6 +91,23 @@ impl Jail {
         Ok(Some(path))
     }
 
+    /// Takes a file inside away, with the note about the last append to it; gives back its bytes and
+    /// says how many.
+    pub(crate) fn remove(&self, path: &Path) -> std::io::Result<u64> {
+        let size = self.quota.remove(path)?;
+        let name = path.strip_prefix(&self.root).ok().and_then(Path::to_str);
+        if let Some(name) = name {
+            // Most files have none. One that stays costs a little room and says nothing any more.
+            let _ = self.quota.remove(&self.note(name));
+        }
+        Ok(size)
+    }
+
+    fn note(&self, name: &str) -> PathBuf {
+        let digest = append::digest(&[name.as_bytes()]);
+        self.root.join(NOTES).join(digest)
+    }
+
     fn walk(&self, name: &str, create: bool) -> Result<Spot, ActionError> {
         let parts: Vec<&str> = name.split('/').collect();
         for part in &parts {
@@ -127,14 +144,10 @@ impl Jail {
             }
             _ => {}
         }
-        let note = self
-            .root
-            .join(NOTES)
-            .join(append::digest(&[name.as_bytes()]));
         Ok(Spot {
             path,
             name: name.to_owned(),
-            note,
+            note: self.note(name),
             quota: Arc::clone(&self.quota),
         })
     }

@@ -88,7 +88,7 @@ impl PruneTask {
                 room += file.size;
                 continue;
             }
-            match jail.quota.remove(&file.path) {
+            match jail.remove(&file.path) {
                 Ok(size) => {
                     gone += 1;
                     freed += size;

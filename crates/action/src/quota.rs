@@ -30,8 +30,10 @@ const FRESH: Duration = Duration::from_secs(60);
 const STALE: Duration = Duration::from_secs(3600);
 /// The same where a file was seen that may be a leftover of a crash, too young to be sure.
 const UNSURE: Duration = Duration::from_secs(120);
-/// The walks take at most this part of the time: a folder with a million files is counted rarely.
+/// The time that a count took is at most this part of the time until the next: a folder with a
+/// million files is counted rarely, and when it is full not all the time.
 const SHARE: u32 = 1000;
+const SHARE_WHEN_FULL: u32 = 20;
 
 /// The limit of the folder for files and what is used of it.
 pub(crate) struct Quota {
@@ -53,6 +55,8 @@ struct Books {
     promised: u64,
     /// When it was last counted.
     counted: Option<Instant>,
+    /// How long that took.
+    took: Duration,
     /// When it is to be counted again.
     again_after: Duration,
     /// Finished since the count under way began; none when none is under way.
@@ -157,6 +161,7 @@ impl Quota {
         let mut books = self.books();
         books.used = found.bytes + books.meanwhile.take().unwrap_or(0);
         books.counted = Some(Instant::now());
+        books.took = took;
         let usual = if found.unsure { UNSURE } else { STALE };
         books.again_after = usual.max(took.saturating_mul(SHARE));
     }
@@ -188,7 +193,8 @@ impl Quota {
         if self.books().promise(limit, bytes) {
             return Ok(());
         }
-        self.count(FRESH);
+        let fresh = FRESH.max(self.books().took.saturating_mul(SHARE_WHEN_FULL));
+        self.count(fresh);
         let mut books = self.books();
         if books.promise(limit, bytes) {
             return Ok(());

@@ -293,6 +293,34 @@ async fn pruning_makes_room_at_once() {
 }
 
 #[tokio::test]
+async fn pruning_takes_away_what_was_noted_about_a_file_too() {
+    let home = home_with_quota(10_000);
+    for name in ["log/2026-11-01.txt", "log/2026-11-02.txt"] {
+        append(&home, name, &"x".repeat(2000), "1:0").await.unwrap();
+    }
+    let (kept, old) = (
+        home.files.join("log/2026-11-02.txt"),
+        home.files.join("log/2026-11-01.txt"),
+    );
+    let file = File::options().append(true).open(&old).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(86_400 * 40))
+        .unwrap();
+    let before = size(&home);
+    let rules = json!({"path": "log", "keep": "30d"});
+    home.perform("file.prune", rules, "").await.unwrap();
+    let after = size(&home);
+    assert!(kept.exists() && before - after > 4000, "{before}, {after}");
+    save(&home, "rest", usize::try_from(10_000 - after).unwrap())
+        .await
+        .unwrap();
+    // The note of the one that stays still counts.
+    append(&home, "log/2026-11-02.txt", &"x".repeat(2000), "1:0")
+        .await
+        .unwrap();
+    assert_eq!(size(&home), 10_000);
+}
+
+#[tokio::test]
 async fn what_people_delete_and_add_by_hand_is_noticed() {
     let home = home_with_quota(10_000);
     save(&home, "a.txt", 9000).await.unwrap();
@@ -341,6 +369,50 @@ async fn writers_at_the_same_time_never_hold_more_than_the_quota() {
     let left = usize::try_from(100_000 - used).unwrap();
     save(&home, "rest", left).await.unwrap();
     is_refused(save(&home, "one more", 1).await, Retry::Later);
+}
+
+#[tokio::test]
+async fn counting_while_others_write_loses_nothing_of_what_they_write() {
+    let home = home_with_quota(30_000);
+    // Many files make a count last long enough for others to write meanwhile.
+    for number in 0..2000 {
+        aged(
+            &home.files.join(format!("many/{}/{number}", number % 20)),
+            1,
+            0,
+        );
+    }
+    let mut random = 1_u64;
+    let mut next = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) % below
+    };
+    let (mut done, mut refused) = (0, 0);
+    for round in 0..30 {
+        let works: Vec<(String, usize)> = (0..12)
+            .map(|_| (format!("f{}", next(25)), next(4000) as usize))
+            .collect();
+        // Every second round begins with a count.
+        if round % 2 == 0 {
+            pass(Duration::from_secs(7200)).await;
+        }
+        let work = works.iter().map(|(name, size)| save(&home, name, *size));
+        for result in futures_util::future::join_all(work).await {
+            match result {
+                Ok(_) => done += 1,
+                refusal => {
+                    is_refused(refusal, Retry::Later);
+                    refused += 1;
+                }
+            }
+        }
+        let used = size(&home);
+        assert!(used <= 30_000, "{used} in round {round}");
+    }
+    assert!(done > 50 && refused > 10, "{done} done, {refused} refused");
+    assert!(temporary(&home).is_empty());
 }
 
 #[tokio::test]
