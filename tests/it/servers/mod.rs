@@ -22,6 +22,7 @@ pub mod mosquitto;
 mod moto;
 mod openhue;
 mod oracle;
+mod own_trouble;
 mod postfix;
 mod prism;
 mod redmine;
