@@ -52,6 +52,7 @@ fn what_has_no_room_waits_is_explained_and_is_done_when_somebody_has_made_room()
     ] {
         assert!(message.contains(part), "{part} in {message}");
     }
+    house.wait_until_said("the folder for files is almost full");
     lamp.wait_for(1);
     assert_eq!(house.file("log.txt"), None);
     let output = house.porchlight(&["doctor"]);
