@@ -52,6 +52,7 @@ fn what_has_no_room_waits_is_explained_and_is_done_when_somebody_has_made_room()
     ] {
         assert!(message.contains(part), "{part} in {message}");
     }
+    house.wait_until_said("the folder for files is almost full");
     lamp.wait_for(1);
     assert_eq!(house.file("log.txt"), None);
     let output = house.porchlight(&["doctor"]);
@@ -67,6 +68,46 @@ fn what_has_no_room_waits_is_explained_and_is_done_when_somebody_has_made_room()
     house.restart();
     house.wait_for_file("log.txt", "opened\n");
     house.wait_for_done(2);
+}
+
+#[test]
+fn a_script_makes_room_when_it_hears_of_a_refusal() {
+    let script = r#"
+on("gate.*", |event| {
+    let page = "";
+    page.pad(200000, 'x');
+    file::save("pictures/new.txt", page);
+});
+on("action.failed", |event| {
+    if event.data.error.kind == "limit" && event.data.kind == "file.save" {
+        file::prune("pictures", #{ bytes: "500kB" });
+    }
+});
+"#;
+    let config = format!("{}{SMALL}", gate_config());
+    let house = House::start(&config, &[("pictures.rhai", script)]);
+    let folder = house.path().join("data/files/pictures");
+    fs::create_dir_all(&folder).expect("folders");
+    for number in 0..10 {
+        let path = folder.join(number.to_string());
+        fs::write(&path, vec![0; 100_000]).expect("a file");
+        let then = SystemTime::now() - Duration::from_secs(86_400 * (number + 1));
+        let file = fs::File::options().append(true).open(path);
+        file.and_then(|file| file.set_modified(then))
+            .expect("an older file");
+    }
+    house.post_ok("{\"type\":\"opened\"}");
+    let done = house.wait_for_done(2);
+    let saved = done.iter().find(|one| one["kind"] == "file.save");
+    assert!(
+        saved.is_some_and(|one| one["attempts"].as_u64() > Some(1)),
+        "{done:?}"
+    );
+    assert_eq!(
+        house.file("pictures/new.txt").map(|text| text.len()),
+        Some(200_000)
+    );
+    assert!(folder.join("4").exists() && !folder.join("5").exists());
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! A full disk, a share that is away or a file that somebody holds open cure themselves. A name
 //! that does not exist or is a folder does not. A folder that holds as much as it may is like a full
-//! disk: a prune or a person makes room, and what waited is done.
+//! disk: a prune or a person may make room. It is not tried for longer than that either: each file is
+//! a lane, and thousands of them that wait for days would leave no place to what has room.
 
 use porchlight_core::ActionError;
 use porchlight_core::units::format_size;

@@ -164,6 +164,8 @@ impl Quota {
         books.took = took;
         let usual = if found.unsure { UNSURE } else { STALE };
         books.again_after = usual.max(took.saturating_mul(SHARE));
+        drop(books);
+        self.warn_when_almost_full();
     }
 
     /// Counts when it is time. For the first count everybody waits; while it is counted again, the

@@ -143,6 +143,17 @@ async fn an_append_that_has_no_room_leaves_the_file_as_it_was() {
 }
 
 #[tokio::test]
+async fn an_append_needs_room_for_the_note_about_it_too() {
+    let home = home_with_quota(600);
+    let text = "a".repeat(400);
+    is_refused(append(&home, "log.txt", &text, "1:0").await, Retry::Later);
+    assert_eq!(size(&home), 0);
+    let home = home.restarted_with_quota(Some(1000));
+    append(&home, "log.txt", &text, "1:0").await.unwrap();
+    assert!(size(&home) <= 1000, "{}", size(&home));
+}
+
+#[tokio::test]
 async fn a_torn_append_is_only_completed_where_there_is_room() {
     let home = home_with_quota(2000);
     append(&home, "log.txt", &"a".repeat(500), "1:0")
@@ -505,10 +516,12 @@ async fn what_a_crash_left_is_taken_away_and_what_is_being_written_is_not() {
     assert!(temporary(&home).is_empty(), "{:?}", temporary(&home));
 }
 
-#[tokio::test]
-async fn a_download_that_comes_slowly_is_neither_pruned_nor_taken_for_a_leftover() {
+/// A camera that sends three bytes of six, lets something happen, and sends the rest.
+async fn slowly<T>(
+    home: &Home,
+    meanwhile: impl AsyncFnOnce(PathBuf) -> T,
+) -> (Result<Receipt, ActionError>, T) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let home = home_with_quota(10_000);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let hours = Duration::from_secs(7200);
@@ -521,13 +534,24 @@ async fn a_download_that_comes_slowly_is_neither_pruned_nor_taken_for_a_leftover
         stream.write_all(head).await.unwrap();
         let began = Instant::now();
         let file = loop {
-            let written = temporary(&home);
+            let written = temporary(home);
             match written.first() {
                 Some(path) if fs::metadata(path).unwrap().len() == 3 => break path.clone(),
                 _ => tokio::task::yield_now().await,
             }
             assert!(began.elapsed() < Duration::from_secs(20));
         };
+        let happened = meanwhile(file).await;
+        stream.write_all(b"def").await.unwrap();
+        happened
+    };
+    tokio::join!(slow, serve)
+}
+
+#[tokio::test]
+async fn a_download_that_comes_slowly_is_neither_pruned_nor_taken_for_a_leftover() {
+    let home = home_with_quota(10_000);
+    let (sent, ()) = slowly(&home, async |file| {
         let then = SystemTime::now() - Duration::from_secs(3 * 86_400);
         let file = File::options().append(true).open(file).unwrap();
         file.set_modified(then).unwrap();
@@ -537,10 +561,29 @@ async fn a_download_that_comes_slowly_is_neither_pruned_nor_taken_for_a_leftover
         pass(Duration::from_secs(3601)).await;
         is_refused(save(&home, "b.txt", 9995).await, Retry::Later);
         save(&home, "b.txt", 9994).await.unwrap();
-        stream.write_all(b"def").await.unwrap();
-    };
-    let (sent, ()) = tokio::join!(slow, serve);
+    })
+    .await;
     sent.unwrap();
     assert_eq!(fs::read(home.files.join("clip.mp4")).unwrap(), b"abcdef");
     is_refused(save(&home, "c.txt", 1).await, Retry::Later);
+}
+
+#[tokio::test]
+async fn a_file_whose_old_self_went_while_it_was_written_needs_room_of_its_own() {
+    for (other, arrives) in [(9995, false), (9994, true)] {
+        let home = home_with_quota(10_000);
+        aged(&home.files.join("clip.mp4"), 6, 60);
+        let (sent, ()) = slowly(&home, async |_| {
+            let rules = json!({"path": ".", "keep": "1m"});
+            let pruned = home.perform("file.prune", rules, "").await.unwrap();
+            assert_eq!(pruned.detail["freed"], 6);
+            save(&home, "b.txt", other).await.unwrap();
+        })
+        .await;
+        if !arrives {
+            is_refused(sent, Retry::Later);
+        }
+        assert_eq!(home.files.join("clip.mp4").exists(), arrives);
+        assert!(size(&home) <= 10_000 && temporary(&home).is_empty());
+    }
 }
