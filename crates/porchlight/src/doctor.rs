@@ -10,10 +10,12 @@ mod clock;
 mod files;
 mod folders;
 mod journal;
+mod lamps;
 mod mail;
 mod ports;
 mod questions;
 mod targets;
+mod usual;
 
 use crate::Ending;
 use crate::cli::DoctorArgs;

@@ -192,6 +192,36 @@ fn what_a_lamp_of_lifx_does_not_acknowledge_is_said_again() {
     assert!(done[0]["attempts"].as_u64() > Some(1), "{:#}", done[0]);
 }
 
+#[test]
+fn doctor_asks_a_lamp_of_lifx_whether_it_is_there() {
+    let Some(lamp) = Lamp::start() else {
+        return;
+    };
+    let place = format!("[light.hall] 127.0.0.1:{LAN}");
+    let found = || {
+        let found = lamp.house.json_lines(&["doctor", "--json"]);
+        let mut found = found.into_iter();
+        found.find(|one| {
+            one["message"]
+                .as_str()
+                .is_some_and(|text| text.starts_with(&place))
+        })
+    };
+    let answers = found().expect("it is looked at");
+    assert_eq!(answers["level"], "ok", "{answers}");
+    assert!(!answers["message"].to_string().contains("no answer"));
+    lamp.behave(&json!({"drop_packets": {GET_COLOR: 1.0}}));
+    let silent = lamp.house.json_lines(&["doctor", "--json"]);
+    let silent = silent
+        .iter()
+        .find(|one| one.to_string().contains("[light.hall]"));
+    assert_eq!(
+        silent.map(|one| &one["level"]),
+        Some(&json!("bad")),
+        "{silent:?}"
+    );
+}
+
 /// The documented end where nobody can know better.
 #[test]
 fn a_lamp_of_lifx_whose_answer_is_lost_or_broken_flashes_and_is_off_afterwards() {

@@ -2,6 +2,7 @@
 //! and Google. It refuses what is not as described, and says where.
 
 use super::Server;
+use crate::doctor;
 use crate::fake::Fake;
 use crate::house::{House, eventually, gate_config};
 use crate::http::{Answer, request, send};
@@ -181,4 +182,38 @@ fn what_we_send_is_as_its_vendor_describes_it() {
         .filter(|one| one["status"] != "done")
         .collect();
     assert!(refused.is_empty(), "{refused:#?}\n{}", prism.log());
+}
+
+#[test]
+fn what_doctor_asks_a_vendor_is_as_it_describes_it() {
+    let Some(prism) = prism() else {
+        return;
+    };
+    let url = format!("http://127.0.0.1:{PORT}");
+    let asked = CALLS.iter().map(|(table, _)| table.replace("{url}", &url));
+    let asked = asked.filter(|table| {
+        ["github", "jira", "telegram", "twilio"]
+            .iter()
+            .any(|one| table.contains(one))
+    });
+    let stranger = CALLS[5]
+        .0
+        .replace("{url}", &url)
+        .replace("AC00000000000000000000000000000001", "AC1");
+    let tables: Vec<String> = asked
+        .chain([stranger.replace("sms.me", "sms.stranger")])
+        .collect();
+    let house = doctor::home(&tables.join("\n"));
+    let (_, _, lines) = doctor::doctor(&house);
+    for name in ["ticket.code", "ticket.desk", "message.me", "sms.me"] {
+        doctor::is(
+            &lines,
+            &format!("[{name}] 127.0.0.1:{PORT} answers"),
+            "ok",
+            "",
+        );
+    }
+    // As Twilio describes them, numbers of accounts are longer.
+    doctor::is(&lines, "[sms.stranger]", "bad", "");
+    assert!(prism.log().contains("getMe"), "{}", prism.log());
 }

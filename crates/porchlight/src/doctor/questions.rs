@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 pub(super) struct Question {
     kind: &'static str,
     driver: &'static str,
+    method: &'static str,
     /// `{key}` is that of the target: `{channel=0}` is 0 where it has none.
     path: &'static str,
     login: Login,
@@ -33,12 +34,20 @@ enum Login {
     Basic,
     /// The same by Digest.
     Digest,
+    /// Basic by these keys: a user, what is put behind it, and a secret.
+    Keys(&'static str, &'static str, &'static str),
+    /// The token as a password where there is a user, else alone.
+    Token,
+    /// `user` and `password` behind the question mark, where the target has a password.
+    Query,
 }
 
 const ENTITY: &str = "is there such an entity? compare `entity` with the list of them there";
 const CHANNEL: &str = "has the device this `component` and `channel`?";
 const ADDRESS: &str = "is that the address of this kind of target?";
 const HUE: &str = "is there such a lamp? compare `id` (and `resource`) with the list of them there";
+const PROJECT: &str = "is there such a project or repository, and may this token see it?";
+const TASMOTA: &str = "is its `password` right, and has it this `relay`?";
 const KEY: &str = "its key, token or password is not taken (any more): make a new one";
 
 /// Home Assistant is asked for the entity, because it answers 200 to commands for what it doesn't
@@ -65,12 +74,66 @@ const QUESTIONS: &[Question] = &[
         login: Login::Bearer("token"),
         ..plain("homeassistant", "", "/api/")
     },
+    tasmota("light"),
+    tasmota("siren"),
+    Question {
+        login: Login::Basic,
+        missing: ENTITY,
+        ..plain("light", "esphome", "/light/{entity}")
+    },
+    Question {
+        login: Login::Bearer("token"),
+        missing: HUE,
+        ..plain("light", "lifx-http", "/v1/lights/{selector}")
+    },
+    // Both answer 200 to a wrong token, and take a POST for what only reads, too.
+    Question {
+        method: "POST",
+        login: Login::Path,
+        expect: &["status 200", "/ok = true"],
+        missing: KEY,
+        ..plain("message", "telegram", "/bot{token}/getMe")
+    },
+    Question {
+        method: "POST",
+        login: Login::Bearer("token"),
+        expect: &["status 200", "/ok = true"],
+        missing: KEY,
+        ..plain("message", "slack-app", "/auth.test")
+    },
+    Question {
+        login: Login::Bearer("token"),
+        ..plain("message", "matrix", "/_matrix/client/v3/account/whoami")
+    },
+    Question {
+        login: Login::Keys("sid", "", "token"),
+        missing: KEY,
+        ..plain("sms", "twilio", "/2010-04-01/Accounts/{sid}.json")
+    },
+    project("github", "/repos/{repository}", Login::Bearer("token")),
+    project(
+        "gitlab",
+        "/api/v4/projects/{project}",
+        Login::Header("private-token", "token"),
+    ),
+    project("jira", "/rest/api/2/project/{project}", Login::Token),
+    project(
+        "redmine",
+        "/users/current.json",
+        Login::Header("x-redmine-api-key", "key"),
+    ),
+    project(
+        "zendesk",
+        "/api/v2/tickets.json?per_page=1",
+        Login::Keys("user", "/token", "token"),
+    ),
 ];
 
 const fn plain(kind: &'static str, driver: &'static str, path: &'static str) -> Question {
     Question {
         kind,
         driver,
+        method: "GET",
         path,
         login: Login::Nobody,
         expect: &[],
@@ -83,6 +146,24 @@ const fn entity(kind: &'static str) -> Question {
         login: Login::Bearer("token"),
         missing: ENTITY,
         ..plain(kind, "homeassistant", "/api/states/{entity}")
+    }
+}
+
+/// A Tasmota without its password answers 200 with a warning.
+const fn tasmota(kind: &'static str) -> Question {
+    Question {
+        login: Login::Query,
+        expect: &["status 200", "text contains POWER"],
+        missing: TASMOTA,
+        ..plain(kind, "tasmota", "/cm?cmnd=Power{relay=}")
+    }
+}
+
+const fn project(service: &'static str, path: &'static str, login: Login) -> Question {
+    Question {
+        login,
+        missing: PROJECT,
+        ..plain("ticket", service, path)
     }
 }
 
@@ -114,9 +195,9 @@ impl Question {
         all.find(|row| row.kind == kind && row.driver == driver)
     }
 
-    /// The request; none where the target has not what it takes.
-    pub(super) fn request(&self, seen: &Map<String, Value>) -> Option<Value> {
-        let base = seen.get("url")?.as_str()?.trim_end_matches('/');
+    /// The request to a target at `base`; none where the target has not what it takes.
+    pub(super) fn request(&self, base: &str, seen: &Map<String, Value>) -> Option<Value> {
+        let base = base.trim_end_matches('/');
         let mut url = vec![Value::from(base)];
         let mut rest = self.path;
         while let Some((before, after)) = rest.split_once('{') {
@@ -135,13 +216,31 @@ impl Question {
                 .collect::<String>()
                 .into(),
         };
-        let mut args = json!({ "method": "GET", "url": url, "timeout_ms": 5000 });
+        let mut args = json!({ "method": self.method, "url": url, "timeout_ms": 5000 });
         match self.login {
             Login::Nobody | Login::Path => {}
             Login::Header(header, key) => args["headers"] = json!({ header: seen.get(key)? }),
             Login::Bearer(key) => args["auth"] = json!({ "bearer": seen.get(key)? }),
             Login::Basic => login(&mut args, "basic", seen),
             Login::Digest => login(&mut args, "digest", seen),
+            Login::Keys(user, suffix, secret) => {
+                let user = format!("{}{suffix}", seen.get(user)?.as_str()?);
+                let password = seen.get(secret)?;
+                args["auth"] = json!({ "basic": { "user": user, "password": password } });
+            }
+            Login::Token => {
+                let token = seen.get("token")?;
+                args["auth"] = match seen.get("user") {
+                    Some(user) => json!({ "basic": { "user": user, "password": token } }),
+                    None => json!({ "bearer": token }),
+                };
+            }
+            Login::Query => {
+                if let Some(password) = seen.get("password") {
+                    let user = seen.get("user").cloned().unwrap_or("admin".into());
+                    args["query"] = json!({ "user": user, "password": password });
+                }
+            }
         }
         if !self.expect.is_empty() {
             args["expect"] = self.expect.into();

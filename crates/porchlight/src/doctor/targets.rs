@@ -1,8 +1,8 @@
 //! Every target of the configuration: is its name known, does somebody listen, is its certificate
 //! believed and for how long, and, where it has a question that changes nothing, does it answer.
 
-use super::Finding;
 use super::questions::Question;
+use super::{Finding, lamps, usual};
 use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
@@ -57,6 +57,7 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     };
     let mut targets = Vec::new();
     let mut found = Vec::new();
+    let mut lamps = Vec::new();
     // Brokers and mail servers speak other languages.
     let kinds = config
         .targets
@@ -69,7 +70,12 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
                 continue;
             };
             let title = format!("[{kind}.{name}]");
-            match address(config, seen) {
+            if let Some(question) = lamps::question(seen) {
+                lamps.push((title, question));
+                continue;
+            }
+            let usual = || usual::address(kind, seen).map(Ok);
+            match address(config, seen).or_else(usual) {
                 Some(Ok(url)) => targets.push(Target {
                     title,
                     kind,
@@ -90,6 +96,7 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
     }
     let all = targets.iter().map(|target| one(target, &performer));
     found.extend(runtime.block_on(join_all(all)));
+    found.extend(runtime.block_on(lamps::look(&lamps, &performer)));
     found.extend(runtime.block_on(super::brokers::look(config)));
     found.extend(runtime.block_on(super::mail::look(config)));
     runtime.shutdown_background();
@@ -143,8 +150,14 @@ async fn one(target: &Target<'_>, performer: &Performer) -> Finding {
         "https" => certificate(host, address).await,
         _ => Ok(None),
     };
+    // What the address itself says stays a secret where it is one: nobody is asked there.
+    let base = match target.seen.get("url") {
+        Some(url) => url.as_str(),
+        None => Some(target.url.as_str()),
+    };
     let question = Question::of(target.kind, target.seen);
-    let asked = question.and_then(|question| Some((question, question.request(target.seen)?)));
+    let asked =
+        question.and_then(|question| Some((question, question.request(base?, target.seen)?)));
     let answer = match asked {
         Some((question, args)) => {
             let answer = performer.perform("http.request", &args, "", DEADLINE).await;
