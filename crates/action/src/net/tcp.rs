@@ -2,6 +2,9 @@
 //!
 //! Without an answer the end of what we say is marked and the device gets a moment to refuse it:
 //! a connection that is simply dropped can lose what was sent last.
+//!
+//! Once the connection stands, an error says so (`connected`): the device may have done what it was
+//! told, so the outbox must not take it for one that was never reached.
 
 use super::address::resolve;
 use super::answer::{Answer, sent};
@@ -10,6 +13,7 @@ use super::{LARGEST_ANSWER, NetTask};
 use crate::fields::Fields;
 use porchlight_core::units::format_duration;
 use porchlight_core::{ActionError, Receipt};
+use serde_json::json;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -45,10 +49,18 @@ pub(super) async fn perform(
         let message = format!("{}: {what} within {}", task.to, format_duration(time));
         ActionError::later("timeout", message)
     };
-    let broken = |error: io::Error| ActionError::later("connect", format!("{}: {error}", task.to));
+    let lost = |why: String| ActionError {
+        detail: json!({ "connected": true }),
+        ..ActionError::later("connect", format!("{}: {why}", task.to))
+    };
+    let broken = |error: io::Error| lost(error.to_string());
     let mut stream = match timeout_at(until, connect(task, until)).await {
         Ok(connected) => connected?,
-        Err(_) => return Err(late("no connection")),
+        // Nothing was sent, so this is no `timeout`: that is of a device which has taken it.
+        Err(_) => {
+            let error = late("no connection");
+            return Err(ActionError::later("connect", error.message));
+        }
     };
     let from = stream.peer_addr().map_err(broken)?;
     // Small messages leave at once; there is nothing to gather them with.
@@ -77,6 +89,9 @@ pub(super) async fn perform(
         Err(_) => return Err(late("no end of its answer")),
     }
     if let Some(line) = unmet(expect, &answer) {
+        if answer.is_empty() {
+            return Err(lost("it hung up without a word".to_owned()));
+        }
         let said: String = String::from_utf8_lossy(&answer).chars().take(100).collect();
         let message = format!(
             "{}: expected `{line}`, and it said {:?}",
@@ -107,12 +122,19 @@ async fn connect(task: &NetTask, until: Instant) -> Result<TcpStream, ActionErro
     Err(ActionError::later("connect", message))
 }
 
-/// Ends what we say, and notices when the device throws it away.
+/// Ends what we say, and notices when the device throws it away. One that says more than an answer
+/// can be does not, and is left.
 async fn farewell(mut stream: TcpStream) -> io::Result<()> {
     stream.shutdown().await?;
-    let mut rest = [0; 1024];
+    let mut rest = [0; 4096];
     let drain = async {
-        while stream.read(&mut rest).await? > 0 {}
+        let mut heard = 0;
+        while heard <= LARGEST_ANSWER {
+            match stream.read(&mut rest).await? {
+                0 => break,
+                count => heard += count,
+            }
+        }
         Ok(())
     };
     timeout(MOMENT, drain).await.unwrap_or(Ok(()))

@@ -7,11 +7,12 @@
 use super::address::resolve;
 use super::answer::{Answer, sent};
 use super::expect::unmet;
-use super::{LARGEST_ANSWER, NetTask};
+use super::{LARGEST_ANSWER, NetTask, Target};
 use crate::failure::config;
 use crate::fields::Fields;
 use porchlight_core::units::format_duration;
 use porchlight_core::{ActionError, Receipt};
+use serde_json::json;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -113,7 +114,7 @@ pub(super) async fn perform(
             if again > 0 {
                 tokio::time::sleep(BEAT).await;
             }
-            send(&socket, task, *to).await?;
+            send(&socket, task, *to, again).await?;
         }
         return Ok(sent(&task.to, task.payload.len()));
     };
@@ -123,7 +124,7 @@ pub(super) async fn perform(
     let mut buffer = vec![0; LARGEST_ANSWER];
     let mut strange = 0_u32;
     for again in 1..=options.tries {
-        send(&socket, task, *to).await?;
+        send(&socket, task, *to, again - 1).await?;
         let next = if again == options.tries {
             until
         } else {
@@ -195,16 +196,30 @@ async fn open(to: SocketAddr, options: &Options) -> Result<UdpSocket, ActionErro
     Ok(socket)
 }
 
-async fn send(socket: &UdpSocket, task: &NetTask, to: SocketAddr) -> Result<(), ActionError> {
-    let error = match socket.send_to(&task.payload, to).await {
-        Ok(_) => return Ok(()),
-        Err(error) => error,
-    };
-    Err(match error.kind() {
-        // How the system says that an address is a broadcast address of one of its networks.
-        io::ErrorKind::PermissionDenied => reaches_many(to),
-        _ => ActionError::later("connect", format!("{}: {error}", task.to)),
-    })
+/// Sends it once more, after so many times.
+async fn send(
+    socket: &UdpSocket,
+    task: &NetTask,
+    to: SocketAddr,
+    before: u32,
+) -> Result<(), ActionError> {
+    match socket.send_to(&task.payload, to).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(unsent(&task.to, to, &error, before)),
+    }
+}
+
+/// A datagram could not be sent, after so many that could: any of those may have arrived.
+fn unsent(target: &Target, to: SocketAddr, error: &io::Error, before: u32) -> ActionError {
+    // How the system says that an address is a broadcast address of one of its networks.
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return reaches_many(to);
+    }
+    let mut failed = ActionError::later("connect", format!("{target}: {error}"));
+    if before > 0 {
+        failed.detail = json!({ "connected": true });
+    }
+    failed
 }
 
 fn reaches_many(to: SocketAddr) -> ActionError {
@@ -212,4 +227,19 @@ fn reaches_many(to: SocketAddr) -> ActionError {
         "{} reaches many devices at once; say `broadcast: true` if that is meant",
         to.ip()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_that_could_not_be_sent_has_reached_nobody_unless_one_before_it_did() {
+        let target = Target::new("192.0.2.10", 4003).unwrap();
+        let to = SocketAddr::from(([192, 0, 2, 10], 4003));
+        let error = io::Error::from(io::ErrorKind::NetworkUnreachable);
+        let connected = |before| unsent(&target, to, &error, before).detail;
+        assert_eq!(connected(0), serde_json::Value::Null);
+        assert_eq!(connected(1), json!({ "connected": true }));
+    }
 }
