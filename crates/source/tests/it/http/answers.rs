@@ -1,6 +1,6 @@
 //! The table of answers.
 
-use crate::house::{House, limits, post};
+use super::house::{House, limits, post};
 use porchlight_source::http::ServeLimits;
 
 #[tokio::test]

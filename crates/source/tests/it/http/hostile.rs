@@ -1,6 +1,6 @@
 //! Requests that no honest sender makes. None may cause a panic, a 5xx, or an event.
 
-use crate::house::House;
+use super::house::House;
 
 /// Name, request, and the answers that are right; 0: closed without an answer.
 const CASES: &[(&str, &[u8], &[u16])] = &[

@@ -1,6 +1,6 @@
 //! What is kept of deliveries that became no event, and what scripts hear of them.
 
-use crate::house::{House, post, secret};
+use super::house::{House, post, secret};
 use porchlight_core::Secret;
 use porchlight_journal::{Filter, NewRefusal};
 use porchlight_source::{Preset, Webhook};
@@ -55,7 +55,7 @@ async fn a_repetition_is_recorded_with_the_event_and_what_was_the_same() {
         ),
         Webhook::new("standard", standard, vec![key]),
     ];
-    let house = House::furnish(crate::house::limits(), hooks).await;
+    let house = House::furnish(super::house::limits(), hooks).await;
     let request = house.signed(r#"{"n":1}"#);
     house.send(&request).await;
     let answer = house.send(&request).await;
@@ -180,7 +180,7 @@ async fn no_webhook_can_make_an_event_of_the_host() {
         vec![secret()],
     );
     webhook.guards.rate_per_address = porchlight_source::AddressRate::Off;
-    let mut house = House::furnish(crate::house::limits(), vec![webhook]).await;
+    let mut house = House::furnish(super::house::limits(), vec![webhook]).await;
     let body = r#"{"type":"webhook.refused"}"#;
     let headers = house.proof(body);
     let request = post("/webhook/porchlight", &headers, body);
@@ -197,7 +197,7 @@ async fn each_secret_tells_when_it_was_last_used() {
         Preset::named("hmac").unwrap().clone(),
         vec![Secret::new("old", "another word"), secret()],
     );
-    let house = House::furnish(crate::house::limits(), vec![hook]).await;
+    let house = House::furnish(super::house::limits(), vec![hook]).await;
     assert_eq!(house.receiver.secret_uses(), []);
     let start = porchlight_core::Timestamp(1_780_000_000_000);
     for (second, body) in [(0, "1"), (10, "2"), (20, "2")] {

@@ -1,6 +1,6 @@
 //! Who may knock, how, and how often: each guard on its own, over a real socket.
 
-use crate::house::{Answer, House, limits, post, secret};
+use super::house::{Answer, House, limits, post, secret};
 use http::Method;
 use porchlight_source::http::ServeLimits;
 use porchlight_source::{AddressRate, Guards, Preset, Webhook};

@@ -1,11 +1,6 @@
 //! Every preset, whatever senders there will be: its sample is genuine, is read as its file says,
 //! and is refused without its proof; its scheme decides the shared vectors; the documentation
 //! knows it. A new preset needs no line here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
 mod documented;
 mod samples;

@@ -1,13 +1,6 @@
 //! CloudEvents 1.0 in its three modes, and what is no CloudEvent.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
-mod house;
-
-use house::{all_decoded, delivery, open, webhook};
+use crate::house::{all_decoded, delivery, open, webhook};
 use porchlight_core::{NewEvent, Timestamp};
 use porchlight_source::{Decoded, Webhook};
 use porchlight_verify::sign;

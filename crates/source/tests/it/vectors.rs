@@ -1,10 +1,9 @@
 //! Requests of sixty senders, from their published examples and from hostile hands: every one must
 //! be decided right, every handshake answered, every repetition recognised.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails loudly")]
 
 use porchlight_source::vectors;
 
-const VECTORS: &str = include_str!("../../verify/tests/vectors/signatures.json");
+const VECTORS: &str = include_str!("../../../verify/tests/vectors/signatures.json");
 
 #[tokio::test]
 async fn every_vector_handshake_and_sequence_goes_as_the_file_says() {

@@ -1,14 +1,7 @@
 //! Every request in `tests/payloads`, through proof and decoding, against its manifest: verdict,
 //! type, key and time.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
-mod house;
-
-use house::{decoded, open, payload, request, webhook};
+use crate::house::{decoded, open, payload, request, webhook};
 use porchlight_core::Timestamp;
 use porchlight_verify::verify;
 use serde_json::{Value, json};

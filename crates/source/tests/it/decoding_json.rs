@@ -1,13 +1,6 @@
 //! JSON bodies: every way in which two readers could see two different things has a decided answer.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
-mod house;
-
-use house::{decoded, delivery, open};
+use crate::house::{decoded, delivery, open};
 use porchlight_core::{NewEvent, Timestamp};
 use serde_json::json;
 

@@ -1,13 +1,6 @@
 //! Bodies of every kind, honest and hostile, through the generic presets; keys and credentials.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
-mod house;
-
-use house::{decoded, delivery, open, webhook};
+use crate::house::{decoded, delivery, open, webhook};
 use porchlight_core::Timestamp;
 use porchlight_source::{DedupPolicy, Preset};
 use porchlight_verify::sign;

@@ -1,7 +1,7 @@
 //! Several doors to one house: plain, TLS and Unix side by side; and answers that nobody reads.
 
-use crate::certificates::{Client, Made, exchange, get, listener};
-use crate::house::{House, limits};
+use super::certificates::{Client, Made, exchange, get, listener};
+use super::house::{House, limits};
 use porchlight_source::http::{
     ClientCertificates, Listener, ServeLimits, UnixSocket, serve_service,
 };

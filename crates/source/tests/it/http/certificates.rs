@@ -45,10 +45,10 @@ impl Made {
 
     /// One whose serial number is negative, followed by its issuer, whose is, too.
     pub fn negative() -> Self {
-        let issuer = include_str!("../certificates/negative-issuer.pem");
+        let issuer = include_str!("../../certificates/negative-issuer.pem");
         Self {
-            cert: include_str!("../certificates/negative.pem").to_owned() + issuer,
-            key: include_str!("../certificates/negative.key").to_owned(),
+            cert: include_str!("../../certificates/negative.pem").to_owned() + issuer,
+            key: include_str!("../../certificates/negative.key").to_owned(),
         }
     }
 

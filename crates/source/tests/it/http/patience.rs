@@ -1,6 +1,6 @@
 //! Time: senders that dawdle, hang up, or hold places; and the end.
 
-use crate::house::{House, Line, limits};
+use super::house::{House, Line, limits};
 use porchlight_source::http::ServeLimits;
 use std::time::{Duration, Instant};
 

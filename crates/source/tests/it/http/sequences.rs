@@ -1,7 +1,7 @@
 //! Several deliveries in a row to one receiver with an empty memory: accepted, refused, or known
 //! already. The sequences stand in the file of vectors.
 
-use crate::house::{House, limits};
+use super::house::{House, limits};
 use base64::Engine as _;
 use porchlight_core::{Secret, Timestamp};
 use porchlight_source::{Preset, Webhook};

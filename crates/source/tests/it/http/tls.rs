@@ -1,7 +1,7 @@
 //! TLS: handshakes of either version, and clients that show certificates.
 
-use crate::certificates::{Client, Made, get, listener};
-use crate::house::{House, limits};
+use super::certificates::{Client, Made, get, listener};
+use super::house::{House, limits};
 use porchlight_source::http::{ClientCertificates, Connection, Road, ServeLimits, serve_service};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -48,7 +48,7 @@ async fn a_delivery_over_tls_is_stored_in_either_version() {
         assert_eq!(stream.get_ref().1.protocol_version(), Some(version.version));
         let body = format!("{{\"over\":\"{:?}\"}}", version.version);
         let request = house.signed(&body);
-        let answer = crate::certificates::exchange(&mut stream, &request).await;
+        let answer = super::certificates::exchange(&mut stream, &request).await;
         // Reading to the end works only because the server says goodbye.
         assert!(answer.unwrap().starts_with("HTTP/1.1 200 "));
         assert_eq!(house.next_event().await.data.as_ref(), body.as_bytes());
@@ -199,7 +199,7 @@ async fn silent_and_half_handshakes_are_closed_like_silent_headers() {
         line.read_to_end().await;
     }
     for stream in [&mut shaken, &mut idle] {
-        let answer = crate::certificates::exchange(stream, b"").await;
+        let answer = super::certificates::exchange(stream, b"").await;
         assert!(answer.is_err() || answer.unwrap().is_empty());
     }
 }
@@ -226,7 +226,7 @@ async fn silent_handshakes_make_room_for_a_sender() {
 async fn a_plain_request_to_a_tls_listener_is_no_request() {
     let address = mirror(ClientCertificates::Off).await;
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let answer = crate::certificates::exchange(&mut stream, get("/").as_bytes()).await;
+    let answer = super::certificates::exchange(&mut stream, get("/").as_bytes()).await;
     assert!(answer.is_err() || !answer.unwrap().contains("shown"));
 }
 

@@ -1,5 +1,4 @@
 //! What the tests of decoding share: captured requests, webhooks, and the way through both steps.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use bytes::Bytes;
 use porchlight_core::{Secret, Timestamp};

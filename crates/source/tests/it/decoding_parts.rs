@@ -1,13 +1,6 @@
 //! Forms, multipart bodies, charsets and content encodings: honest ones, hostile ones.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
-mod house;
-
-use house::{decoded, delivery, open};
+use crate::house::{decoded, delivery, open};
 use porchlight_core::Timestamp;
 use porchlight_source::{Decoded, Webhook};
 use serde_json::{Value, json};

@@ -1,13 +1,6 @@
 //! XML bodies: what cameras send becomes JSON, and what only attackers send is refused.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
-mod house;
-
-use house::{decoded, delivery, open};
+use crate::house::{decoded, delivery, open};
 use porchlight_core::Timestamp;
 use serde_json::{Value, json};
 

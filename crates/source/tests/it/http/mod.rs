@@ -1,7 +1,5 @@
 //! Webhooks over real sockets, byte for byte: what is sent, what is answered, what is stored.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 mod answers;
 mod certificates;
 mod guards;
