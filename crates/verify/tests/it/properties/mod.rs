@@ -2,11 +2,6 @@
 //! model, each with its own keys and its own delivery.
 //!
 //! Seeds are fixed. A message that names a seed can be tried alone by giving it to `make`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
 mod change;
 mod dice;

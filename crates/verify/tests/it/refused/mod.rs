@@ -1,12 +1,6 @@
 //! What other receivers let in and this one refuses: one test for each kind of defect that was
 //! found in the field. `docs/security.md` lists them all, also those that are tested elsewhere.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
-
 mod spelling;
 
 use base64::Engine as _;

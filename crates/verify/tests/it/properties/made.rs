@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use std::io::Write;
 
 /// A client certificate, good until the year 2126.
-pub const CERTIFICATE: &[u8] = include_bytes!("../data/client.der");
+pub const CERTIFICATE: &[u8] = include_bytes!("../../data/client.der");
 /// An address that no scheme here lets in.
 pub const STRANGER: &str = "203.0.113.9";
-const FINGERPRINT: &str = include_str!("../data/client.sha256");
+const FINGERPRINT: &str = include_str!("../../data/client.sha256");
 
 /// A scheme and all that belongs to it.
 pub struct Made {

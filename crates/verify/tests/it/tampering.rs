@@ -1,10 +1,5 @@
 //! Sign with a scheme, change one bit anywhere, and it must be refused. The bits and bodies come
 //! from a small fixed generator, so that a failure repeats.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
 use bytes::Bytes;
 use porchlight_core::{Secret, Timestamp};

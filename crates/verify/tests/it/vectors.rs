@@ -1,17 +1,12 @@
 //! Every scheme of the test vectors without a usable secret: refused at load and at every delivery.
 //! The vectors themselves are run by the crate that decodes, handshakes and sequences with them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails loudly"
-)]
 
 use base64::Engine as _;
 use porchlight_core::{Secret, Timestamp};
 use porchlight_verify::{Delivery, Scheme, vectors, verify};
 use serde_json::Value;
 
-const VECTORS: &str = include_str!("vectors/signatures.json");
+const VECTORS: &str = include_str!("../vectors/signatures.json");
 
 /// The scheme in our words.
 fn translate(described: &Value) -> Scheme {

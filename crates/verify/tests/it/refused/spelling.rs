@@ -1,6 +1,6 @@
 //! One right spelling: of a header, a signature, a secret, a time and an address.
 
-use crate::*;
+use super::*;
 
 /// CVE-2023-50728 (octokit); slack_sdk and standardwebhooks raised on the like.
 #[test]
