@@ -2,7 +2,9 @@
 //!
 //! [`Connection::next`] may be dropped at any moment and called again, so it fits into a `select!`:
 //! what was read and what is still to be written lies in buffers of the connection. Packets to send
-//! are queued at once and leave while `next` is awaited; whoever queues bounds how many.
+//! are queued at once and leave while `next` is awaited; whoever queues bounds how many. Where very
+//! much is queued nothing is read: a broker that sends without end and reads none of the answers to
+//! it would fill the memory with them.
 //!
 //! It acknowledges nothing and repeats nothing: both depend on what messages mean.
 
@@ -21,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Read at once.
 const PIECE: usize = 16 << 10;
+
+/// With so much to be written, in bytes, nothing more is read or should be queued.
+const CROWDED: usize = 1 << 20;
 
 /// What a connection is for.
 #[derive(Debug, Clone)]
@@ -63,6 +68,8 @@ pub struct Connection {
     pinged: Option<Instant>,
     /// Since when something lies in `output`.
     stuck: Option<Instant>,
+    /// Nothing is read at the moment.
+    deaf: bool,
 }
 
 impl std::fmt::Debug for Connection {
@@ -102,6 +109,7 @@ impl Connection {
             sent: now,
             pinged: None,
             stuck: None,
+            deaf: false,
         };
         let client_id = format!("{}-{}", broker.client_id, purpose.role);
         let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
@@ -174,6 +182,25 @@ impl Connection {
         write(&mut self.output, self.version);
     }
 
+    /// Whether so much is queued already that more should wait.
+    pub fn is_crowded(&self) -> bool {
+        self.output.len() >= CROWDED
+    }
+
+    /// What can be waited for now.
+    fn attend(&mut self, wanted: Attention) -> Attention {
+        let attention = match self.is_crowded() {
+            true => Attention::Paused,
+            false => wanted,
+        };
+        if attention == Attention::All && self.deaf {
+            // The answer to a ping may have come meanwhile and is still to be read.
+            self.pinged = self.pinged.map(|_| Instant::now());
+        }
+        self.deaf = attention == Attention::Paused;
+        attention
+    }
+
     /// The next packet that means something. Writes what is queued and answers for our being alive
     /// meanwhile. Nothing is lost when it is dropped.
     ///
@@ -181,6 +208,7 @@ impl Connection {
     /// The connection is at its end.
     pub async fn next(&mut self, attention: Attention) -> Result<Incoming, Trouble> {
         loop {
+            let attention = self.attend(attention);
             if attention == Attention::All {
                 match self.reader.next(&mut self.input)? {
                     Some(Incoming::Pong) => continue,

@@ -100,7 +100,8 @@ pub fn kind_of(code: u8) -> &'static str {
     match code {
         0x04 | 0x05 | 0x86 | 0x87 | 0x8a | 0x8c => "auth",
         0x03 | 0x88 | 0x89 | 0x8b | 0x8d => "connect",
-        0x93 | 0x96 | 0x97 | 0x9f => "limit",
+        // 0x91, a number in use, says nothing of the message either: the next try has another one.
+        0x91 | 0x93 | 0x96 | 0x97 | 0x9f => "limit",
         _ => "rejected",
     }
 }

@@ -1,21 +1,49 @@
 //! What is under way on one connection: messages without an acknowledgement, and questions.
 
 use super::asking::Asking;
-use super::publisher::{Command, Failed, Heard};
+use super::publisher::{Failed, Heard};
+use super::queue::Command;
 use porchlight_mqtt::packet::{self, Incoming, Message, Qos};
 use porchlight_mqtt::{Connection, Trouble};
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// A message that is not acknowledged after so long will not be. Half of what a try has, so that the
+/// next try of the same action finds a new connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A message without an acknowledgement.
+struct Sent {
+    reply: oneshot::Sender<Heard>,
+    at: Instant,
+}
 
 /// What is under way on one connection.
 #[derive(Default)]
 pub(super) struct Flight {
     last: u16,
-    pub(super) sent: HashMap<u16, oneshot::Sender<Heard>>,
+    sent: HashMap<u16, Sent>,
     pub(super) asking: Asking,
 }
 
 impl Flight {
+    /// How much is under way.
+    pub(super) fn len(&self) -> usize {
+        self.sent.len() + self.asking.len()
+    }
+
+    /// Whether nobody waits any more for anything that is under way, and waiting longer is of no
+    /// use: it takes up all the room there is, or has gone on for too long.
+    pub(super) fn is_forsaken(&self, full: bool) -> bool {
+        let mut sent = self.sent.values();
+        self.asking.len() == 0
+            && sent.all(|one| one.reply.is_closed())
+            && (full && !self.sent.is_empty()
+                || self.sent.values().any(|one| one.at.elapsed() >= PATIENCE))
+    }
+
     /// A number that is not in use.
     pub(super) fn number(&mut self) -> u16 {
         loop {
@@ -29,8 +57,8 @@ impl Flight {
 
 /// Tells everybody whose message was on its way.
 pub(super) fn lost(flight: Flight, trouble: Trouble) -> Trouble {
-    for (_, reply) in flight.sent {
-        let _ = reply.send(Err(Failed::Unsure));
+    for (_, sent) in flight.sent {
+        let _ = sent.reply.send(Err(Failed::Unsure));
     }
     flight.asking.end(&trouble);
     trouble
@@ -60,7 +88,8 @@ pub(super) fn begin(connection: &mut Connection, flight: &mut Flight, command: C
         }
         Ok(reply) => {
             connection.send(|out, version| packet::publish(out, version, &message, number));
-            flight.sent.insert(number, reply);
+            let at = Instant::now();
+            flight.sent.insert(number, Sent { reply, at });
         }
         Err((filter, reply)) => flight
             .asking
@@ -103,7 +132,7 @@ pub(super) fn take(
 ) -> Result<(), Trouble> {
     match incoming {
         Incoming::Puback(number, code, reason) => {
-            if let Some(reply) = flight.sent.remove(&number) {
+            if let Some(sent) = flight.sent.remove(&number) {
                 let heard = match code {
                     0x80.. => Err(Failed::Refused {
                         code,
@@ -112,7 +141,7 @@ pub(super) fn take(
                     // 0x10: nobody subscribes to it.
                     other => Ok(other != 0x10),
                 };
-                let _ = reply.send(heard);
+                let _ = sent.reply.send(heard);
             }
         }
         Incoming::Publish(message, number, _) => {

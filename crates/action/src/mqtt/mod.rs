@@ -13,6 +13,7 @@
 mod asking;
 mod flight;
 mod publisher;
+mod queue;
 mod task;
 
 pub(crate) use task::MqttTask;
@@ -177,7 +178,11 @@ fn error(publisher: &Publisher, failed: Failed) -> ActionError {
             }
         }
         Failed::Impossible(message) => ActionError::never("rejected", message),
-        Failed::Busy => ActionError::later("limit", "too much is under way to this broker"),
+        Failed::Busy => match publisher.trouble() {
+            // That others wait as well says nothing of the broker.
+            Some(trouble) => away(publisher, &trouble),
+            None => ActionError::later("limit", "too much is under way to this broker"),
+        },
     }
 }
 

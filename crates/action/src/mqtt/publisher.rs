@@ -5,20 +5,24 @@
 //! so a message that the outbox will try again is not sent as well.
 //!
 //! A connection begins afresh each time (no session): what was in flight when it broke is told to
-//! who waits for it, and the outbox sends it again.
+//! who waits for it, and the outbox sends it again. That is also the way out where a broker stops
+//! acknowledging: nothing else makes it take a message again, so the connection is given up once
+//! nobody waits any more for what is under way on it.
 
 use super::asking::Asked;
 use super::flight::{Flight, begin, lost, take};
 use super::plain;
+use super::queue::{Command, Queue};
 use porchlight_core::TopicFilter;
 use porchlight_mqtt::packet::{self, LastWill, Message};
 use porchlight_mqtt::{Attention, Broker, Connection, Opener, Purpose, Trouble};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
-/// Messages that may wait for their turn; more are refused and tried again later.
-const QUEUE: usize = 64;
+/// How often it is looked whether somebody still waits for what is under way.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why a message did not get through.
 #[derive(Debug, Clone)]
@@ -40,28 +44,6 @@ pub(super) enum Failed {
 /// Whether anybody was there to get it, as far as the broker says.
 pub(super) type Heard = Result<bool, Failed>;
 
-pub(super) enum Command {
-    Publish(Message, oneshot::Sender<Heard>),
-    Ask(Message, TopicFilter, oneshot::Sender<Asked>),
-}
-
-impl Command {
-    pub(super) fn is_given_up(&self) -> bool {
-        match self {
-            Self::Publish(_, reply) => reply.is_closed(),
-            Self::Ask(_, _, reply) => reply.is_closed(),
-        }
-    }
-
-    fn fail(self, failed: Failed) {
-        // Whoever waited may have given up, which is the same.
-        match self {
-            Self::Publish(_, reply) => _ = reply.send(Err(failed)),
-            Self::Ask(_, _, reply) => _ = reply.send(Err(failed)),
-        }
-    }
-}
-
 /// How far we are in stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -74,9 +56,8 @@ enum Stage {
 /// The handle.
 pub(super) struct Publisher {
     broker: Arc<Broker>,
-    commands: mpsc::Sender<Command>,
-    /// Taken by the task when it starts.
-    waiting: Mutex<Option<mpsc::Receiver<Command>>>,
+    queue: Arc<Queue>,
+    started: AtomicBool,
     stage: watch::Sender<Stage>,
     connections: watch::Sender<u64>,
     trouble: Arc<Mutex<Option<Trouble>>>,
@@ -85,14 +66,15 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn new(broker: Arc<Broker>) -> Self {
-        let (commands, waiting) = mpsc::channel(QUEUE);
+        let (host, port) = (&broker.host, broker.port);
+        let unknown = Trouble::Unreachable(format!("{host}:{port} has not answered yet"));
         Self {
             broker,
-            commands,
-            waiting: Mutex::new(Some(waiting)),
+            queue: Arc::default(),
+            started: AtomicBool::new(false),
             stage: watch::Sender::new(Stage::Working),
             connections: watch::Sender::new(0),
-            trouble: Arc::default(),
+            trouble: Arc::new(Mutex::new(Some(unknown))),
             closed: watch::Sender::new(false),
         }
     }
@@ -112,9 +94,9 @@ impl Publisher {
 
     /// Starts the task, once.
     pub(super) fn start(&self) {
-        let Some(commands) = lock(&self.waiting).take() else {
+        if self.started.swap(true, Ordering::Relaxed) {
             return;
-        };
+        }
         let will = self.broker.status.as_ref().map(|topic| LastWill {
             topic: topic.clone(),
             payload: "offline".into(),
@@ -127,14 +109,15 @@ impl Publisher {
         };
         let task = Task {
             opener: Opener::new(Arc::clone(&self.broker), purpose),
-            commands,
+            queue: Arc::clone(&self.queue),
             stage: self.stage.subscribe(),
             connections: self.connections.clone(),
             trouble: Arc::clone(&self.trouble),
         };
-        let closed = self.closed.clone();
+        let (closed, queue) = (self.closed.clone(), Arc::clone(&self.queue));
         tokio::spawn(async move {
             task.work().await;
+            queue.close();
             closed.send_replace(true);
         });
     }
@@ -153,7 +136,7 @@ impl Publisher {
 
     fn hand_over(&self, command: Command) -> Result<(), Failed> {
         self.start();
-        self.commands.try_send(command).map_err(|_| Failed::Busy)
+        self.queue.push(command)
     }
 
     pub(super) fn let_go(&self) {
@@ -161,7 +144,7 @@ impl Publisher {
     }
 
     pub(super) async fn close(&self) {
-        if lock(&self.waiting).is_some() {
+        if !self.started.load(Ordering::Relaxed) {
             return; // it never began
         }
         self.stage.send_replace(Stage::Closing);
@@ -177,7 +160,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 struct Task {
     opener: Opener,
-    commands: mpsc::Receiver<Command>,
+    queue: Arc<Queue>,
     stage: watch::Receiver<Stage>,
     connections: watch::Sender<u64>,
     trouble: Arc<Mutex<Option<Trouble>>>,
@@ -188,9 +171,13 @@ impl Task {
         let broker = self.opener.broker().name.clone();
         let mut said = false;
         loop {
-            let opened = tokio::select! {
-                opened = self.opener.open() => opened,
-                () = at(&mut self.stage, Stage::Closing) => return,
+            let away = Away {
+                queue: &self.queue,
+                stage: &mut self.stage,
+                trouble: &self.trouble,
+            };
+            let Some(opened) = away.during(self.opener.open()).await else {
+                return;
             };
             let trouble = match opened {
                 Ok(connection) => {
@@ -211,31 +198,15 @@ impl Task {
                 };
                 tracing::warn!(broker, error = %trouble, "no connection to publish; messages wait{advice}");
             }
-            *lock(&self.trouble) = Some(trouble.clone());
-            let pause = self.opener.pause();
-            if !self.pause(pause, &trouble).await {
+            *lock(&self.trouble) = Some(trouble);
+            let pause = tokio::time::sleep(self.opener.pause());
+            let away = Away {
+                queue: &self.queue,
+                stage: &mut self.stage,
+                trouble: &self.trouble,
+            };
+            if away.during(pause).await.is_none() {
                 return;
-            }
-        }
-    }
-
-    /// Waits; false when it is time to close. Those who wait for us are told when we stop.
-    async fn pause(&mut self, pause: Duration, trouble: &Trouble) -> bool {
-        let over = tokio::time::sleep(pause);
-        tokio::pin!(over);
-        loop {
-            let stage = *self.stage.borrow_and_update();
-            if stage != Stage::Working {
-                while let Ok(command) = self.commands.try_recv() {
-                    command.fail(Failed::Away(trouble.clone()));
-                }
-            }
-            if stage == Stage::Closing {
-                return false;
-            }
-            tokio::select! {
-                () = &mut over => return true,
-                changed = self.stage.changed() => if changed.is_err() { return false },
             }
         }
     }
@@ -255,10 +226,24 @@ impl Task {
         self.connections.send_modify(|count| *count += 1);
         loop {
             flight.asking.forget_given_up(&mut connection);
-            let room = flight.sent.len() + flight.asking.len() < most;
+            let full = flight.len() >= most;
+            if flight.is_forsaken(full) {
+                let trouble = Trouble::Broken("it acknowledges nothing".to_owned());
+                return Some(lost(flight, trouble));
+            }
+            let room = !full && !connection.is_crowded();
             tokio::select! {
                 biased;
                 () = at(&mut self.stage, Stage::Closing) => break,
+                // Before what comes in, of which a broker may have no end.
+                () = self.queue.ready(), if room => {
+                    // Whoever comes when nobody waits any more is the first to be sent anew.
+                    if !flight.is_forsaken(full)
+                        && let Some(command) = self.queue.take()
+                    {
+                        begin(&mut connection, &mut flight, command);
+                    }
+                }
                 incoming = connection.next(Attention::All) => match incoming {
                     Ok(incoming) => match take(&mut connection, &mut flight, incoming) {
                         Ok(()) => {}
@@ -266,12 +251,8 @@ impl Task {
                     },
                     Err(trouble) => return Some(lost(flight, trouble)),
                 },
-                command = self.commands.recv(), if room => match command {
-                    Some(command) => begin(&mut connection, &mut flight, command),
-                    None => break,
-                },
-                // Whoever gives up asking leaves a subscription behind.
-                () = tokio::time::sleep(Duration::from_secs(1)), if flight.asking.len() > 0 => {}
+                // Whoever gives up asking leaves a subscription behind, and a message its number.
+                () = tokio::time::sleep(LOOK), if flight.len() > 0 => {}
             }
         }
         if let Some(topic) = &status {
@@ -281,6 +262,36 @@ impl Task {
         }
         connection.close().await;
         None
+    }
+}
+
+/// While there is no connection.
+struct Away<'a> {
+    queue: &'a Queue,
+    stage: &'a mut watch::Receiver<Stage>,
+    trouble: &'a Mutex<Option<Trouble>>,
+}
+
+impl Away<'_> {
+    /// Sees `work` to its end; none when it is time to close. Those who wait for a connection are
+    /// told when we stop.
+    async fn during<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            let stage = *self.stage.borrow_and_update();
+            if let (Stage::LettingGo | Stage::Closing, Some(trouble)) =
+                (stage, &*lock(self.trouble))
+            {
+                self.queue.fail(trouble);
+            }
+            if stage == Stage::Closing {
+                return None;
+            }
+            tokio::select! {
+                done = &mut work => return Some(done),
+                changed = self.stage.changed() => changed.ok()?,
+            }
+        }
     }
 }
 
