@@ -99,14 +99,19 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text ends here.
     pub fn peek(&mut self) -> Read<u8> {
+        match self.ahead() {
+            Some(byte) => Ok(byte),
+            None => Err(self.malformed("the JSON ends too early")),
+        }
+    }
+
+    /// The next byte that is not white space; none at the end of the text.
+    fn ahead(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(self.at) {
             self.at += 1;
         }
-        match bytes.get(self.at) {
-            Some(byte) => Ok(*byte),
-            None => Err(self.malformed("the JSON ends too early")),
-        }
+        bytes.get(self.at).copied()
     }
 
     /// What is left of the text.
@@ -220,9 +225,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Something does.
     pub fn end(mut self) -> Read<()> {
-        match self.peek() {
-            Ok(_) => Err(self.malformed("the JSON goes on after its end")),
-            Err(_) => Ok(()),
+        // Not `peek`: an error looks for its line in the whole text, and here the end is no error.
+        match self.ahead() {
+            Some(_) => Err(self.malformed("the JSON goes on after its end")),
+            None => Ok(()),
         }
     }
 
