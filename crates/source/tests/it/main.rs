@@ -12,6 +12,7 @@ mod decoding_cloudevents;
 mod decoding_json;
 mod decoding_parts;
 mod decoding_xml;
+mod hostile_mqtt;
 mod house;
 mod http;
 mod payloads;

@@ -1,11 +1,7 @@
 //! A file of many answers: joined in order, whole or not at all, whatever one of them does.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::home;
-use common::server::{answer, serve};
+use crate::common::home;
+use crate::common::server::{answer, serve};
 use porchlight_core::{ActionError, Retry};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -1,11 +1,7 @@
 //! Mail servers that do whatever a mail server should not: each costs its own message a bounded time
 //! and memory, and ends as the kind of error that says whether to try again.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::{Home, home_with_mail};
+use crate::common::{Home, home_with_mail};
 use porchlight_action::{MailAddress, MailConfig, MailLogin, MailSecurity, TlsConfig};
 use porchlight_core::{ActionError, Retry, Secret};
 use serde_json::json;

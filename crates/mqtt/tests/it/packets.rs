@@ -1,7 +1,5 @@
 //! Packets on the wire: the bytes of the standard's examples, and whatever a broker may send.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use bytes::{Bytes, BytesMut};
 use porchlight_core::TopicFilter;
 use porchlight_mqtt::packet::{

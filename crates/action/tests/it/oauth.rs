@@ -1,13 +1,9 @@
 //! Tokens that are fetched when they are needed, against a server that gives them out.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
+use crate::common::server::{Log, Seen, answer, last, serve};
+use crate::common::{Home, home_for};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use common::server::{Log, Seen, answer, last, serve};
-use common::{Home, home_for};
 use porchlight_action::{
     ClientAuth, Grant, HttpConfig, JwtBearer, JwtKey, OauthConfig, ScopeIn, TokenUrl,
 };
@@ -18,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-const ACCOUNT: &str = include_str!("data/test_key_that_protects_nothing.pem");
-const ACCOUNT_PKCS1: &str = include_str!("data/test_key_that_protects_nothing.pkcs1.pem");
+const ACCOUNT: &str = include_str!("../data/test_key_that_protects_nothing.pem");
+const ACCOUNT_PKCS1: &str = include_str!("../data/test_key_that_protects_nothing.pkcs1.pem");
 
 fn config(base: &str, grant: Grant) -> OauthConfig {
     let secret = Secret::new("oauth.api.client_secret", "cl/ent s3cret");
@@ -140,7 +136,7 @@ async fn a_token_that_no_longer_counts_is_fetched_anew_once() {
     assert_eq!((fetches(&log), log.lock().unwrap().len()), (2, 5));
     // One that is refused however new it is, is refused for good.
     let (base, log) = giver(3600, |_, _| false).await;
-    let home = common::home_for(HttpConfig {
+    let home = crate::common::home_for(HttpConfig {
         oauth: [(
             "api".to_owned(),
             Arc::new(config(&base, Grant::ClientCredentials)),

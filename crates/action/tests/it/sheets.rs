@@ -1,10 +1,6 @@
 //! Rows appended to spreadsheets, and what is in the files afterwards.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::{Home, home};
+use crate::common::{Home, home};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
@@ -84,7 +80,7 @@ async fn a_new_workbook_keeps_the_types_of_its_cells() {
 #[tokio::test]
 async fn a_foreign_workbook_loses_nothing() {
     let home = home();
-    let before = include_bytes!("data/foreign.xlsx");
+    let before = include_bytes!("../data/foreign.xlsx");
     fs::write(home.files.join("f.xlsx"), before).unwrap();
     let row = json!([
         "2026-11-22T12:00:00Z",
@@ -281,7 +277,7 @@ async fn names_that_have_no_column_yet_become_new_ones_on_the_right() {
 #[tokio::test]
 async fn a_new_column_leaves_every_other_byte_of_a_foreign_workbook() {
     let home = home();
-    let before = include_bytes!("data/foreign.xlsx");
+    let before = include_bytes!("../data/foreign.xlsx");
     fs::write(home.files.join("f.xlsx"), before).unwrap();
     let row = json!({"Plate": "ABC", "Speed & way": "=1+1"});
     assert_eq!(append(&home, "f.xlsx", row, "1:0").await, 4);
@@ -458,7 +454,7 @@ async fn an_open_workbook_is_left_alone_until_it_is_closed() {
 
 #[tokio::test]
 async fn garbage_is_refused_and_stays_as_it_was() {
-    let good = include_bytes!("data/foreign.xlsx");
+    let good = include_bytes!("../data/foreign.xlsx");
     let home = home();
     let path = home.files.join("g.xlsx");
     for cut in (0..good.len()).step_by(97) {

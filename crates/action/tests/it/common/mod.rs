@@ -1,7 +1,5 @@
 //! A performer over a temporary folder, with a secret, an attachment and a few commands.
 
-#![allow(dead_code)] // each test file uses its own part
-
 pub mod server;
 
 use bytes::Bytes;

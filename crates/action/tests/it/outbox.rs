@@ -1,7 +1,5 @@
 //! Lanes, tries and pauses, with the clock in our hands.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
 use futures_util::future::BoxFuture;
 use porchlight_action::{Outbox, Perform, RetryPolicy, Submitted};
 use porchlight_core::{

@@ -1,8 +1,6 @@
 //! Brokers that are none, or do what a broker must not: opening and reading ends in bounded time,
 //! and keeps a bounded amount of what came.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
 use porchlight_mqtt::packet::{self, Incoming, Malformed};
 use porchlight_mqtt::{Attention, Broker, Connection, Opener, Purpose, Trouble, Trust};
 use std::sync::Arc;

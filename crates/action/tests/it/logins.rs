@@ -1,11 +1,7 @@
 //! Requests that have to prove who sends them, against a server that asks.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::server::{Seen, answer, last, serve};
-use common::{SECRET, home};
+use crate::common::server::{Seen, answer, last, serve};
+use crate::common::{SECRET, home};
 use hyper::Response;
 use porchlight_core::Retry;
 use serde_json::{Value, json};

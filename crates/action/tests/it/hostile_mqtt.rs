@@ -2,8 +2,6 @@
 //! costs its own action a bounded time and memory, ends as the kind of error that says whether to try
 //! again, and is found as soon as it is a broker again.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
 use porchlight_action::{HttpConfig, Performer, PerformerConfig};
 use porchlight_core::{ActionError, Receipt, Retry, Timestamp};
 use porchlight_mqtt::{Broker, Trust};

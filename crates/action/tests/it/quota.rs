@@ -1,11 +1,7 @@
 //! How much the folder for files may hold: whoever writes, and whatever becomes of it.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::server::{answer, raw, serve};
-use common::{Home, home, home_with_quota};
+use crate::common::server::{answer, raw, serve};
+use crate::common::{Home, home, home_with_quota};
 use porchlight_core::{ActionError, Receipt, Retry};
 use serde_json::json;
 use std::fs::{self, File};

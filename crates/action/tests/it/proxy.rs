@@ -1,11 +1,7 @@
 //! The proxy of the configuration: used for what is far away, and for nothing next door.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::server::{Log, answer, last, serve};
-use common::{Home, home_for};
+use crate::common::server::{Log, answer, last, serve};
+use crate::common::{Home, home_for};
 use porchlight_action::{HttpConfig, ProxyConfig};
 use porchlight_core::Secret;
 use serde_json::json;

@@ -1,11 +1,7 @@
 //! Answers that go to a file: whole or not at all, and never out of the folder.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::server::{answer, raw, serve};
-use common::{Home, home};
+use crate::common::server::{answer, raw, serve};
+use crate::common::{Home, home};
 use porchlight_core::Retry;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

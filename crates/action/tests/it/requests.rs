@@ -1,11 +1,7 @@
 //! Requests against a server on loopback that behaves well, badly, and not at all.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::server::{answer, last, raw, serve};
-use common::{Home, SECRET, home};
+use crate::common::server::{answer, last, raw, serve};
+use crate::common::{Home, SECRET, home};
 use hyper::Response;
 use porchlight_core::{ActionError, Receipt, Retry};
 use serde_json::{Value, json};

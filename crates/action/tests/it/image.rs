@@ -1,12 +1,8 @@
 //! Pictures are cut, made smaller and framed when they are saved; bombs and broken ones are refused.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
+use crate::common::home;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use common::home;
 use porchlight_core::{ActionError, Retry};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -2,8 +2,6 @@
 //! bounded memory, nothing of it is lost or counted for something else, and a host that stops does
 //! not wait for them.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
 use porchlight_core::{Event, Timestamp, TopicFilter};
 use porchlight_journal::{Journal, Options};
 use porchlight_mqtt::Broker;

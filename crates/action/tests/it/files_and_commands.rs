@@ -1,10 +1,6 @@
 //! Files that stay in their folder, and programs that end.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::{home, home_with};
+use crate::common::{home, home_with};
 use porchlight_core::Retry;
 use serde_json::json;
 use std::fs;
@@ -24,7 +20,7 @@ async fn files_are_saved_appended_and_read() {
     .unwrap();
     assert_eq!(
         fs::read(home.files.join("a/b/car.jpg")).unwrap(),
-        common::BLOB
+        crate::common::BLOB
     );
     home.perform(
         "file.save",
@@ -57,7 +53,7 @@ async fn files_are_saved_appended_and_read() {
 }
 
 /// A file of so many bytes that is so many minutes old.
-fn aged(home: &common::Home, name: &str, size: usize, minutes: u64) {
+fn aged(home: &crate::common::Home, name: &str, size: usize, minutes: u64) {
     let path = home.files.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, vec![0; size]).unwrap();

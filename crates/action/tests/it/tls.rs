@@ -1,10 +1,6 @@
 //! `[tls.NAME]` against servers whose certificates no authority of the world has signed.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::{Home, home_for};
+use crate::common::{Home, home_for};
 use porchlight_action::{HttpConfig, Pin, TlsConfig};
 use porchlight_core::{ActionError, Receipt, Retry};
 use rcgen::{
@@ -227,7 +223,7 @@ async fn a_pinned_certificate_needs_no_name_and_no_authority() {
 async fn a_pinned_certificate_of_the_first_version_will_do() {
     use rustls::pki_types::pem::PemObject as _;
     use sha2::{Digest as _, Sha256};
-    let pem = include_bytes!("data/version_1_that_protects_nothing.pem");
+    let pem = include_bytes!("../data/version_1_that_protects_nothing.pem");
     let certificate = CertificateDer::from_pem_slice(pem).unwrap();
     let key = PrivateKeyDer::from_pem_slice(pem).unwrap();
     let pin = Pin::parse(&hex::encode(Sha256::digest(&certificate))).unwrap();

@@ -1,12 +1,8 @@
 //! Datagrams and connections: exact bytes out, the right answer in, and no waiting for ever.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
+use crate::common::home;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use common::home;
 use porchlight_core::{ActionError, Receipt, Retry};
 use serde_json::{Value, json};
 use std::net::UdpSocket as StdSocket;
@@ -57,7 +53,7 @@ async fn a_datagram_holds_exactly_the_bytes_of_the_script() {
     for (payload, expected) in [
         (bytes(b"\x00\xFF\x24"), &b"\x00\xFF\x24"[..]),
         (json!("h\u{e9}"), "h\u{e9}".as_bytes()),
-        (json!({"$blob": "abc"}), common::BLOB),
+        (json!({"$blob": "abc"}), crate::common::BLOB),
         (
             json!({"$join": ["k=", {"$secret": "gate.key"}]}),
             b"k=s3cr/et &key",
@@ -143,7 +139,7 @@ async fn an_answer_may_come_to_a_port_of_ours_that_was_named() {
 }
 
 async fn act_with(
-    home: &common::Home,
+    home: &crate::common::Home,
     port: u16,
     listen: u16,
     payload: &str,

@@ -1,8 +1,6 @@
 //! Lanes beside one another: what they share, what they must not feel, and what happens to one whose
 //! target is away. The clock is in our hands.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
 use futures_util::future::BoxFuture;
 use porchlight_action::{
     Allowance, AwayLane, Limiters, Outbox, Perform, RetryPolicy, TargetChange, TargetNews,

@@ -1,11 +1,7 @@
 //! What a request carries: forms, parts, files and credentials arrive as they were meant.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::server::{answer, last, serve};
-use common::{Home, SECRET, home};
+use crate::common::server::{answer, last, serve};
+use crate::common::{Home, SECRET, home};
 use porchlight_core::{ActionError, Receipt};
 use serde_json::{Value, json};
 
@@ -42,8 +38,8 @@ async fn forms_parts_and_credentials_arrive_as_meant() {
     );
     assert!(
         seen.body
-            .windows(common::BLOB.len())
-            .any(|bytes| bytes == common::BLOB)
+            .windows(crate::common::BLOB.len())
+            .any(|bytes| bytes == crate::common::BLOB)
     );
     send(&home, json!({"url": base, "body": blob}))
         .await
@@ -53,7 +49,7 @@ async fn forms_parts_and_credentials_arrive_as_meant() {
             last(&log).body.as_ref(),
             &last(&log).headers["content-type"]
         ),
-        (common::BLOB, &"image/jpeg".parse().unwrap())
+        (crate::common::BLOB, &"image/jpeg".parse().unwrap())
     );
     let data_url = json!({"$join": ["data:image/jpeg;base64,", blob]});
     send(

@@ -1,12 +1,8 @@
 //! Targets that do whatever a target should not: each costs its own action a bounded time and
 //! memory, and ends as the kind of error that says whether to try again.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::server::{answer, last, raw, serve};
-use common::{Home, home};
+use crate::common::server::{answer, last, raw, serve};
+use crate::common::{Home, home};
 use hyper::Response;
 use porchlight_core::{ActionError, Retry};
 use serde_json::json;

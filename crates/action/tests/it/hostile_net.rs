@@ -2,11 +2,7 @@
 //! time and memory, and ends as the kind of error that says whether to try again, and whether the
 //! device may have done it already.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::home;
+use crate::common::home;
 use porchlight_core::{ActionError, Receipt, Retry};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Opening connections to brokers that refuse, hang up, stay silent or talk nonsense.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use porchlight_mqtt::packet::{Incoming, Version};
 use porchlight_mqtt::{Attention, Broker, Connection, Opener, Purpose, Trouble};
 use std::sync::Arc;

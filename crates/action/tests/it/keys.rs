@@ -1,10 +1,6 @@
 //! The key of an action where its target wants it: in the address, in a body, in a short form.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::home_with;
+use crate::common::home_with;
 use serde_json::{Value, json};
 
 /// What a program is given that says what it was given.

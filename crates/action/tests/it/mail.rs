@@ -1,10 +1,6 @@
 //! Mail against a server of our own that follows a script: what real servers seldom do.
 
-#![allow(clippy::unwrap_used)] // helpers outside of test functions
-
-mod common;
-
-use common::{Home, home_with_mail};
+use crate::common::{Home, home_with_mail};
 use porchlight_action::{MailAddress, MailConfig, MailLogin, MailSecurity, TlsConfig};
 use porchlight_core::{ActionError, Receipt, Retry, Secret};
 use serde_json::{Value, json};
