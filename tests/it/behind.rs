@@ -169,14 +169,7 @@ fn send_says_soon_that_nothing_ran() {
     let body = house.path().join("body.json");
     let address = house.address.to_string();
     let started = std::time::Instant::now();
-    let output = house.porchlight(&[
-        "send",
-        body.to_str().expect("UTF-8"),
-        "--webhook",
-        "gate",
-        "--to",
-        &address,
-    ]);
+    let output = house.porchlight(&["send", body.to_str().expect("UTF-8"), "--to", &address]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("no script subscribes"), "{text}");
     assert!(!text.contains("not all of it has ended"), "{text}");

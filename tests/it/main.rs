@@ -36,6 +36,7 @@ mod limiter;
 mod mail;
 mod mqtt;
 mod mqtt_away;
+mod mqtt_pin;
 mod mqtt_tls;
 mod net;
 mod outgoing;

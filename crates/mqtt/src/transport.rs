@@ -54,7 +54,7 @@ async fn connect(broker: &Broker) -> Result<Open, Trouble> {
     let stream = TlsConnector::from(config)
         .connect(name, stream)
         .await
-        .map_err(|error| Trouble::Tls(format!("{host}:{port}: {error}")))?;
+        .map_err(|error| Trouble::handshake(&format!("{host}:{port}"), &error))?;
     Ok((Box::new(stream), peer))
 }
 

@@ -1,7 +1,7 @@
 //! Why there is no connection, or none any more, in words and for whoever decides what to do next.
 
 use crate::packet::{self, Malformed};
-use rustls::AlertDescription;
+use rustls::{AlertDescription, CertificateError};
 use std::io;
 
 /// Why there is no connection.
@@ -77,6 +77,37 @@ impl Trouble {
             )) => Self::Tls(format!("the broker refuses our certificate: {alert:?}")),
             _ => Self::Broken(error.to_string()),
         }
+    }
+
+    /// A handshake that failed, with what can be done about it.
+    pub(crate) fn handshake(place: &str, error: &io::Error) -> Self {
+        use CertificateError as Wrong;
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        let Some(rustls::Error::InvalidCertificate(wrong)) = inner else {
+            return Self::Tls(format!("{place}: {error}"));
+        };
+        Self::Tls(match wrong {
+            // What somebody else has decided is in their words.
+            Wrong::Other(other) => {
+                format!(
+                    "{place}: {}; what it has to be stands in the [tls.NAME]",
+                    other.0
+                )
+            }
+            Wrong::UnknownIssuer => format!(
+                "{place}: its certificate is not from an authority that is trusted; name the broker's own with `ca`"
+            ),
+            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => format!(
+                "{place}: {error}; write the name that it has into `url`, or expect it with `server_name` in a [tls.NAME]"
+            ),
+            Wrong::Expired
+            | Wrong::ExpiredContext { .. }
+            | Wrong::NotValidYet
+            | Wrong::NotValidYetContext { .. } => {
+                format!("{place}: {error}; is this computer's clock right?")
+            }
+            _ => format!("{place}: {error}"),
+        })
     }
 
     /// One of the kinds of an action's errors: `connect`, `tls`, `auth`, `limit`, `rejected`.

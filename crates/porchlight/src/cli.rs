@@ -271,7 +271,7 @@ pub struct SendArgs {
     /// A preset (its built-in sample is sent), or a file: a captured `.http` request, or a body.
     #[arg(value_name = "PRESET|FILE")]
     pub what: String,
-    /// Send to this webhook; needed when several use the preset, or none of the name.
+    /// Send to this webhook; needed when several use the preset, or for a file where there are several.
     #[arg(long, value_name = "NAME")]
     pub webhook: Option<String>,
     /// Send to the host at this address instead of where porchlight.toml says.

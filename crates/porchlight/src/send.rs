@@ -68,7 +68,7 @@ pub fn send(home: &Home, args: &SendArgs) -> Ending {
 }
 
 /// The webhook to send to: the one named, else the one called like the preset, else the only one
-/// that uses it.
+/// that uses it; for a file the only one there is.
 fn choose<'a>(config: &'a Config, args: &SendArgs) -> Result<&'a Webhook, String> {
     let named = |name: &str| config.webhooks.iter().find(|webhook| webhook.name == name);
     if let Some(name) = &args.webhook {
@@ -82,24 +82,27 @@ fn choose<'a>(config: &'a Config, args: &SendArgs) -> Result<&'a Webhook, String
     match (named(&args.what), users.as_slice()) {
         (Some(webhook), _) => Ok(webhook),
         (None, [only]) => Ok(only),
-        (None, []) if Path::new(&args.what).exists() => {
-            Err("say with --webhook NAME which webhook gets it".to_owned())
-        }
+        (None, []) if Path::new(&args.what).exists() => match config.webhooks.as_slice() {
+            [only] => Ok(only),
+            all => Err(format!(
+                "say with --webhook NAME which webhook gets it: {}",
+                names(all)
+            )),
+        },
         (None, []) => Err(format!(
             "no webhook in porchlight.toml uses the preset `{}`, and there is no such file",
             args.what
         )),
-        (None, several) => {
-            let names: Vec<&str> = several
-                .iter()
-                .map(|webhook| webhook.name.as_str())
-                .collect();
-            Err(format!(
-                "several webhooks use that preset; say which with --webhook: {}",
-                names.join(", ")
-            ))
-        }
+        (None, several) => Err(format!(
+            "several webhooks use that preset; say which with --webhook: {}",
+            names(several.iter().copied())
+        )),
     }
+}
+
+fn names<'a>(webhooks: impl IntoIterator<Item = &'a Webhook>) -> String {
+    let names = webhooks.into_iter().map(|webhook| webhook.name.as_str());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn prepare(
