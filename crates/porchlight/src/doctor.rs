@@ -15,7 +15,6 @@ mod mail;
 mod ports;
 mod questions;
 mod targets;
-mod usual;
 
 use crate::Ending;
 use crate::cli::DoctorArgs;

@@ -2,11 +2,11 @@
 //! believed and for how long, and, where it has a question that changes nothing, does it answer.
 
 use super::questions::{self, Question};
-use super::{Finding, lamps, usual};
+use super::{Finding, lamps};
 use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
-use crate::performing;
+use crate::{performing, usual};
 use futures_util::future::{join_all, select_ok};
 use porchlight_action::{Performer, TlsConfig, certificate_believed, certificate_ends};
 use porchlight_core::units::format_duration;
