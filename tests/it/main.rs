@@ -15,6 +15,7 @@ mod delivery;
 mod disk;
 mod docs;
 mod doctor;
+mod doctor_reach;
 mod doctor_services;
 mod examples;
 mod fake;

@@ -39,5 +39,5 @@ pub use outbox::{
     Settle, Slot, Submitted, TargetChange, TargetNews, Turn,
 };
 pub use performer::{Blobs, Clock, HttpConfig, Performer, PerformerConfig, Secrets, StartError};
-pub use tls::{Pin, TlsConfig, certificate_ends};
+pub use tls::{Pin, TlsConfig, certificate_believed, certificate_ends};
 pub use walk::{FolderSize, folder_size};

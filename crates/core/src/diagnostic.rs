@@ -163,8 +163,9 @@ impl Diagnostic {
     }
 }
 
-/// A source line may hold escape sequences meant for somebody's terminal; show them as dots.
-fn printable(line: &str) -> String {
+/// A line that others wrote may hold escape sequences meant for somebody's terminal; shows them as
+/// dots.
+pub fn printable(line: &str) -> String {
     line.chars()
         .map(|c| if c.is_control() && c != '\t' { '·' } else { c })
         .collect()

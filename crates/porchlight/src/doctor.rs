@@ -15,13 +15,13 @@ mod mail;
 mod ports;
 mod questions;
 mod targets;
-mod usual;
 
 use crate::Ending;
 use crate::cli::DoctorArgs;
 use crate::config::Config;
 use crate::home::Home;
 use crate::output::{line, paint};
+use porchlight_core::diagnostic::printable;
 use porchlight_core::{Diagnostic, Severity};
 use serde_json::json;
 use std::sync::Arc;
@@ -127,11 +127,13 @@ fn text(finding: &Finding, as_json: bool) -> String {
         return json!({ "area": area, "level": word, "message": message, "fix": fix }).to_string();
     }
     let word = paint(colour, &format!("{word:<4}"));
+    // Others have a say in it: a device by its answer, a sender by the name of a lane.
+    let message = printable(&finding.message);
     let fix = match finding.fix.as_str() {
         "" => String::new(),
         fix => format!("\n               {fix}"),
     };
-    format!("{word}  {:<8} {}{fix}", finding.area, finding.message)
+    format!("{word}  {:<8} {message}{fix}", finding.area)
 }
 
 /// What is wrong with `porchlight.toml`, or that nothing is.

@@ -34,6 +34,7 @@ mod shadow;
 mod state_command;
 mod telling;
 mod test;
+mod usual;
 mod verify;
 mod versions;
 mod whereabouts;

@@ -11,11 +11,12 @@
 
 use crate::Clock;
 use crate::telling::{DEPTH, Telling, Told};
+use crate::usual;
 use porchlight_action::{AwayLane, Hear, TargetChange, TargetNews};
 use porchlight_core::action::{TARGET_AWAY, TARGET_BACK};
 use porchlight_core::units::format_duration;
-use porchlight_core::{ActionId, Event, NewEvent};
-use porchlight_journal::{AwayTarget, Journal, ReadError, Reason, Unavailable};
+use porchlight_core::{ActionId, Event, NewEvent, Timestamp};
+use porchlight_journal::{AwayTarget, Journal, MOST_AWAY, ReadError, Reason, Unavailable};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -64,7 +65,10 @@ pub fn start(
         telling: Arc::clone(telling),
         clock: Arc::clone(clock),
         names: names(targets),
-        told: before.into_iter().map(|one| (one.lane, one.told)).collect(),
+        told: before
+            .into_iter()
+            .map(|one| (one.lane, (one.since, one.told)))
+            .collect(),
     };
     let (sender, news) = mpsc::channel(QUEUE);
     tokio::spawn(noting.run(news));
@@ -98,8 +102,9 @@ struct Noting {
     clock: Clock,
     /// What the configuration calls the targets behind a lane.
     names: HashMap<String, Vec<String>>,
-    /// The lanes that are away, and whether scripts were told.
-    told: HashMap<String, bool>,
+    /// The lanes that are away, since when, and whether scripts were told; the newest, as in the
+    /// journal. Many never come back: nobody speaks to them any more.
+    told: HashMap<String, (Timestamp, bool)>,
 }
 
 impl Noting {
@@ -124,12 +129,12 @@ impl Noting {
                     why: error.to_string(),
                     told,
                 };
-                self.told.insert(news.lane.clone(), told);
+                remember(&mut self.told, &news.lane, (news.since, told));
                 let journal = &self.journal;
                 insist(|| journal.target_away(target.clone(), event.clone())).await
             }
             TargetChange::Back(after) => {
-                let told = self.told.remove(&news.lane).unwrap_or_default();
+                let told = self.told.remove(&news.lane).is_some_and(|(_, told)| told);
                 let event = if told && self.telling.hears_of_targets() {
                     let depth = self.depth(news.action).await.min(DEEPEST);
                     let lasted = format_duration(*after);
@@ -195,6 +200,17 @@ impl Noting {
     }
 }
 
+/// Where there are too many, the one that has been away for longest is forgotten.
+fn remember(all: &mut HashMap<String, (Timestamp, bool)>, lane: &str, one: (Timestamp, bool)) {
+    all.insert(lane.to_owned(), one);
+    if all.len() > MOST_AWAY {
+        let oldest = all.iter().min_by_key(|(_, (since, _))| *since);
+        if let Some(lane) = oldest.map(|(lane, _)| lane.clone()) {
+            all.remove(&lane);
+        }
+    }
+}
+
 /// Stores, however long that takes; nothing once the journal is closed.
 async fn insist<F>(store: impl Fn() -> F) -> Option<Event>
 where
@@ -218,7 +234,7 @@ fn names(targets: &Map<String, Value>) -> HashMap<String, Vec<String>> {
     let mut names: HashMap<String, Vec<String>> = HashMap::new();
     for (kind, named) in targets {
         for (name, target) in named.as_object().into_iter().flatten() {
-            if let Some(lane) = lane(target) {
+            if let Some(lane) = lane(kind, target) {
                 names
                     .entry(lane)
                     .or_default()
@@ -230,15 +246,17 @@ fn names(targets: &Map<String, Value>) -> HashMap<String, Vec<String>> {
 }
 
 /// The lane of what is told to a target, as the modules `http` and `net` name it.
-fn lane(target: &Value) -> Option<String> {
+fn lane(kind: &str, target: &Value) -> Option<String> {
     if let Some(host) = target.get("host").and_then(Value::as_str) {
         return Some(format!("net:{host}"));
     }
-    let url = target.get("url")?;
-    if let Some(secret) = url.get("$secret").and_then(Value::as_str) {
-        return Some(format!("http:{secret}"));
-    }
-    let url = Url::parse(url.as_str()?).ok()?;
+    let url = match target.get("url") {
+        Some(url) => match url.get("$secret").and_then(Value::as_str) {
+            Some(secret) => return Some(format!("http:{secret}")),
+            None => Url::parse(url.as_str()?).ok()?,
+        },
+        None => usual::address(kind, target.as_object()?)?,
+    };
     let (scheme, host) = (url.scheme(), url.host_str()?);
     Some(format!(
         "{scheme}://{host}:{}",
@@ -262,6 +280,7 @@ mod tests {
             },
             "message": { "ops": { "url": { "$secret": "message.ops.url" } } },
             "siren": { "yard": { "url": "https://[2001:db8::1]" } },
+            "sms": { "me": { "driver": "twilio", "token": { "$secret": "sms.me.token" } } },
         });
         let names = names(targets.as_object().expect("a map"));
         let called = |lane: &str| {
@@ -273,7 +292,21 @@ mod tests {
         assert_eq!(called("net:10.0.0.6"), "light.desk");
         assert_eq!(called("http:message.ops.url"), "message.ops");
         assert_eq!(called("https://[2001:db8::1]:443"), "siren.yard");
-        assert_eq!(names.len(), 4);
+        assert_eq!(called("https://api.twilio.com:443"), "sms.me");
+        assert_eq!(names.len(), 5);
+    }
+
+    #[test]
+    fn lanes_that_never_come_back_do_not_fill_the_memory() {
+        let mut all = HashMap::new();
+        for number in 0..=MOST_AWAY as i64 {
+            let since = Timestamp(number);
+            remember(&mut all, &format!("lane{number}"), (since, true));
+        }
+        assert_eq!(all.len(), MOST_AWAY);
+        assert!(!all.contains_key("lane0"));
+        remember(&mut all, "lane1", (Timestamp(9), false));
+        assert_eq!(all.len(), MOST_AWAY);
     }
 
     #[tokio::test]

@@ -10,9 +10,12 @@ const HEAD: usize = 5 + 65_535 + 4;
 /// No more names of a sender's own, and no more numbers of subscriptions, are kept.
 const MOST_NAMES: usize = 64;
 
+/// Longer than what is kept of a message that is too large, so that some of it is dropped.
+const LONG: usize = 70_000;
+
 /// Version, largest packet, length of the pieces, then what the broker sends: it reads the same in
-/// pieces as at once, nothing is kept beyond the bound, and a message that is passed on arrives as
-/// it came.
+/// pieces as at once, nothing is kept beyond the bound, a message that is passed on arrives as it
+/// came, and behind a message that is too large goes on what comes behind it.
 pub fn mqtt(data: &[u8]) {
     let mut input = Input(data);
     let version = input.pick(&[Version::V311, Version::V5]);
@@ -21,10 +24,17 @@ pub fn mqtt(data: &[u8]) {
     let whole = read(version, largest, [input.0]);
     let pieces = read(version, largest, input.0.chunks(piece));
     assert_eq!(whole, pieces, "read at once, and in pieces of {piece}");
-    for packet in whole.0 {
-        if let Incoming::Publish(message, number, _) = packet {
-            passed_on(version, message, number);
-        }
+    let mut messages = whole.0.into_iter().filter_map(|packet| match packet {
+        Incoming::Publish(message, number, _) => Some((message, number)),
+        _ => None,
+    });
+    // The first is enough: it is long.
+    if let Some((message, number)) = messages.next() {
+        passed_over(version, &message, number, piece);
+        passed_on(version, message, number);
+    }
+    for (message, number) in messages {
+        passed_on(version, message, number);
     }
 }
 
@@ -72,6 +82,30 @@ fn bounded(packet: &Incoming, largest: usize) {
         }
         _ => {}
     }
+}
+
+/// The same message with a long payload, and an answer behind it: the one is dropped under a bound
+/// and whole without one, the other reads as it came.
+fn passed_over(version: Version, message: &Message, number: Option<u16>, piece: usize) {
+    let message = Message {
+        payload: vec![0xff; LONG].into(),
+        properties: Properties::default(),
+        ..message.clone()
+    };
+    let mut bytes = BytesMut::new();
+    packet::publish(&mut bytes, version, &message, number.unwrap_or(0));
+    let size = bytes.len();
+    bytes.extend_from_slice(b"\xd0\x00");
+    let too_large = Incoming::TooLarge {
+        topic: message.topic.clone(),
+        number,
+        size,
+    };
+    let dropped = read(version, size - 1, bytes.chunks(piece * 100));
+    assert_eq!(dropped, (vec![too_large, Incoming::Pong], None));
+    let kept = read(version, size, bytes.chunks(piece * 100));
+    let kept_whole = Incoming::Publish(message, number, false);
+    assert_eq!(kept, (vec![kept_whole, Incoming::Pong], None));
 }
 
 /// What is published again reads as what came, but for what only a broker says.

@@ -7,11 +7,13 @@
 use crate::failure::config;
 use crate::fields::suggestion;
 use crate::tls::TlsConfig;
+use hyper_util::client::proxy::matcher::Matcher;
 use porchlight_core::{ActionError, Secret};
 use reqwest::Client;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
+use url::Url;
 
 /// A device that does not take a connection within this is not there.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -47,13 +49,39 @@ impl ProxyConfig {
         config.build().map(|_| config)
     }
 
-    fn build(&self) -> Result<reqwest::Proxy, String> {
+    /// Whether a request to this address goes through the proxy.
+    pub fn serves(&self, url: &Url) -> bool {
+        // What reqwest itself decides by. Which proxy it is does not matter for that.
+        let matcher = Matcher::builder().all("http://proxy").no(self.direct());
+        let uri = url.as_str().parse::<http::Uri>();
+        uri.is_ok_and(|uri| matcher.build().intercept(&uri).is_some())
+    }
+
+    /// Where the proxy is; never its user and password.
+    pub fn place(&self) -> Option<(String, u16)> {
+        let url = self.url().ok()?;
+        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+    }
+
+    fn direct(&self) -> String {
+        match &self.no_proxy {
+            None => NEXT_DOOR.to_owned(),
+            Some(list) => format!("{OURSELVES},{}", list.join(",")),
+        }
+    }
+
+    fn url(&self) -> Result<Url, String> {
         let wrong = || "is no address of a proxy; write http://HOST:PORT".to_owned();
         let text = std::str::from_utf8(self.url.expose()).map_err(|_| wrong())?;
-        let mut url = url::Url::parse(text).map_err(|_| wrong())?;
-        if url.scheme() != "http" || !url.has_host() {
-            return Err(wrong());
+        let url = Url::parse(text).map_err(|_| wrong())?;
+        match url.scheme() == "http" && url.has_host() {
+            true => Ok(url),
+            false => Err(wrong()),
         }
+    }
+
+    fn build(&self) -> Result<reqwest::Proxy, String> {
+        let mut url = self.url()?;
         let decoded = |text: &str| {
             let pairs = format!("x={}", text.replace('+', "%2B"));
             let mut pairs = url::form_urlencoded::parse(pairs.as_bytes());
@@ -64,15 +92,12 @@ impl ProxyConfig {
         // Both can only fail for addresses without a host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        let mut proxy = reqwest::Proxy::all(url).map_err(|_| wrong())?;
+        let proxy = reqwest::Proxy::all(url);
+        let mut proxy = proxy.map_err(|_| "is no address of a proxy".to_owned())?;
         if let Some(user) = user {
             proxy = proxy.basic_auth(&user, &password);
         }
-        let direct = match &self.no_proxy {
-            None => NEXT_DOOR.to_owned(),
-            Some(list) => format!("{OURSELVES},{}", list.join(",")),
-        };
-        Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&direct)))
+        Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&self.direct())))
     }
 }
 

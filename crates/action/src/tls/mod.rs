@@ -12,7 +12,7 @@ mod look;
 mod pin;
 mod verifier;
 
-pub use look::certificate_ends;
+pub use look::{certificate_believed, certificate_ends};
 pub use pin::Pin;
 pub(crate) use verifier::NotPinned;
 

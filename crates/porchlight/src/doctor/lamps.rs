@@ -1,6 +1,7 @@
 //! Lamps that speak no HTTP, but datagrams of their own: is the lamp there, does it answer as one.
 
 use super::Finding;
+use futures_util::future::join_all;
 use porchlight_action::Performer;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -44,26 +45,35 @@ pub(super) fn question(seen: &Map<String, Value>) -> Option<Value> {
     Some(args)
 }
 
-/// Asks one after the other: all Govee lamps answer to the same port.
+/// Asks all at once, but those one after the other that answer to the same port: all Govee lamps do.
 pub(super) async fn look(lamps: &[(String, Value)], performer: &Performer) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for (title, args) in lamps {
-        let place = format!(
-            "{}:{}",
-            args["host"].as_str().unwrap_or_default(),
-            args["port"]
-        );
-        let answer = performer.perform("net.ask_udp", args, "", DEADLINE).await;
-        found.push(match answer {
-            Ok(_) => Finding::ok(AREA, format!("{title} {place} answers")),
-            Err(error) => Finding::bad(
-                AREA,
-                format!("{title} {}", error.message),
-                "is it switched on and in the same network? has its address changed? Govee: is its LAN control switched on in the app?",
-            ),
-        });
-    }
+    let (in_turn, at_once): (Vec<_>, Vec<_>) = lamps
+        .iter()
+        .partition(|(_, args)| args.get("listen").is_some());
+    let in_turn = async {
+        let mut found = Vec::new();
+        for lamp in in_turn {
+            found.push(one(lamp, performer).await);
+        }
+        found
+    };
+    let at_once = join_all(at_once.into_iter().map(|lamp| one(lamp, performer)));
+    let (mut found, more) = tokio::join!(at_once, in_turn);
+    found.extend(more);
     found
+}
+
+async fn one((title, args): &(String, Value), performer: &Performer) -> Finding {
+    let host = args["host"].as_str().unwrap_or_default();
+    let place = format!("{host}:{}", args["port"]);
+    match performer.perform("net.ask_udp", args, "", DEADLINE).await {
+        Ok(_) => Finding::ok(AREA, format!("{title} {place} answers")),
+        Err(error) => Finding::bad(
+            AREA,
+            format!("{title} {}", error.message),
+            "is it switched on and in the same network? has its address changed? Govee: is its LAN control switched on in the app?",
+        ),
+    }
 }
 
 #[cfg(test)]

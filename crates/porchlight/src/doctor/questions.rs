@@ -50,6 +50,10 @@ const PROJECT: &str = "is there such a project or repository, and may this token
 const TASMOTA: &str = "is its `password` right, and has it this `relay`?";
 const KEY: &str = "its key, token or password is not taken (any more): make a new one";
 
+/// What to do about a certificate that isn't believed.
+pub(super) const UNBELIEVED: &str =
+    "name its certificate or authority in a table [tls.NAME], and give the target `tls = \"NAME\"`";
+
 /// Home Assistant is asked for the entity, because it answers 200 to commands for what it doesn't
 /// have. `/shelly` is open to everybody, so a Shelly is asked for its state. An old Hue bridge has
 /// its key in the path and answers 200 to everything.
@@ -269,9 +273,7 @@ impl Question {
     pub(super) fn fix(&self, kind: &str, status: &Value) -> &'static str {
         match kind {
             "auth" => KEY,
-            "tls" => {
-                "name its certificate or authority in a table [tls.NAME], and give the target `tls = \"NAME\"`"
-            }
+            "tls" => UNBELIEVED,
             _ if *status == 404 || *status == 200 => self.missing,
             _ => ADDRESS,
         }

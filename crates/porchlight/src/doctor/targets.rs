@@ -1,14 +1,14 @@
 //! Every target of the configuration: is its name known, does somebody listen, is its certificate
 //! believed and for how long, and, where it has a question that changes nothing, does it answer.
 
-use super::questions::Question;
-use super::{Finding, lamps, usual};
+use super::questions::{self, Question};
+use super::{Finding, lamps};
 use crate::config::Config;
 use crate::dispatch::system_clock;
 use crate::home::Home;
-use crate::performing;
-use futures_util::future::join_all;
-use porchlight_action::{Performer, certificate_ends};
+use crate::{performing, usual};
+use futures_util::future::{join_all, select_ok};
+use porchlight_action::{Performer, TlsConfig, certificate_believed, certificate_ends};
 use porchlight_core::units::format_duration;
 use porchlight_core::{ActionError, Receipt, Timestamp};
 use serde_json::{Map, Value};
@@ -94,11 +94,21 @@ pub(super) fn look(home: &Home, config: &Arc<Config>) -> Vec<Finding> {
             }
         }
     }
-    let all = targets.iter().map(|target| one(target, &performer));
-    found.extend(runtime.block_on(join_all(all)));
-    found.extend(runtime.block_on(lamps::look(&lamps, &performer)));
-    found.extend(runtime.block_on(super::brokers::look(config)));
-    found.extend(runtime.block_on(super::mail::look(config)));
+    let all = targets.iter().map(|target| one(target, config, &performer));
+    let (proxy, asked, lamps, brokers, mail) = runtime.block_on(async {
+        tokio::join!(
+            proxy(config),
+            join_all(all),
+            lamps::look(&lamps, &performer),
+            super::brokers::look(config),
+            super::mail::look(config),
+        )
+    });
+    found.extend(proxy);
+    found.extend(asked);
+    found.extend(lamps);
+    found.extend(brokers);
+    found.extend(mail);
     runtime.shutdown_background();
     found
 }
@@ -117,13 +127,23 @@ fn address(config: &Config, seen: &Map<String, Value>) -> Option<Result<Url, Str
     Some(parsed.ok_or_else(|| "has an address that is none".to_owned()))
 }
 
-async fn one(target: &Target<'_>, performer: &Performer) -> Finding {
+async fn one(target: &Target<'_>, config: &Config, performer: &Performer) -> Finding {
     let title = &target.title;
     let host = target.url.host_str().unwrap_or_default();
     let port = target.url.port_or_known_default().unwrap_or(80);
-    let address = match resolve(host, port).await {
+    let place = format!("{host}:{port}");
+    // Only the proxy knows the way, and perhaps the name.
+    let proxy = config.proxy.as_ref();
+    if proxy.is_some_and(|proxy| proxy.serves(&target.url)) {
+        let place = format!("{place} behind the proxy");
+        return match ask(target, performer).await {
+            Some(answer) => verdict(target, &place, Ok(None), Some(answer)),
+            None => Finding::ok(AREA, format!("{title} {place} (not asked anything)")),
+        };
+    }
+    let address = match reach(host, port).await {
         Ok(address) => address,
-        Err(error) => {
+        Err(Lost::Unknown(error)) => {
             let message = format!("{title} nobody knows the name {host}: {error}");
             return Finding::bad(
                 AREA,
@@ -131,58 +151,123 @@ async fn one(target: &Target<'_>, performer: &Performer) -> Finding {
                 "is it spelt right, and is the network up? `getent hosts` asks the same",
             );
         }
+        Err(Lost::Silent(error)) => {
+            let message = format!("{title} {place} is not reached: {error}");
+            return Finding::bad(
+                AREA,
+                message,
+                "is it switched on and in the same network? has its address changed?",
+            );
+        }
     };
-    let connected = tokio::time::timeout(DEADLINE, tokio::net::TcpStream::connect(address)).await;
-    let failed = match connected {
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some(format!("no answer within {}", format_duration(DEADLINE))),
-    };
-    if let Some(error) = failed {
-        let message = format!("{title} {host}:{port} is not reached: {error}");
-        return Finding::bad(
-            AREA,
-            message,
-            "is it switched on and in the same network? has its address changed?",
-        );
-    }
     let ends = match target.url.scheme() {
         "https" => certificate(host, address).await,
         _ => Ok(None),
     };
+    let answer = ask(target, performer).await;
+    // Whether the certificate is believed is seen by the answer, where there is one.
+    if answer.is_none() && matches!(ends, Ok(Some(_))) {
+        let name = target.seen.get("tls").and_then(Value::as_str);
+        let tls = name.and_then(|name| config.tls.get(name));
+        let tls = tls.cloned().unwrap_or_default();
+        if let Err(error) = believed(tls, host, address).await {
+            let message = format!("{title} {place} is reached, but not believed: {error}");
+            return Finding::bad(AREA, message, questions::UNBELIEVED);
+        }
+    }
+    verdict(target, &place, ends, answer)
+}
+
+/// What the target answers to its question, if it has one.
+async fn ask(
+    target: &Target<'_>,
+    performer: &Performer,
+) -> Option<(&'static Question, Result<Receipt, ActionError>)> {
     // What the address itself says stays a secret where it is one: nobody is asked there.
     let base = match target.seen.get("url") {
         Some(url) => url.as_str(),
         None => Some(target.url.as_str()),
     };
-    let question = Question::of(target.kind, target.seen);
-    let asked =
-        question.and_then(|question| Some((question, question.request(base?, target.seen)?)));
-    let answer = match asked {
-        Some((question, args)) => {
-            let answer = performer.perform("http.request", &args, "", DEADLINE).await;
-            Some((question, answer))
-        }
-        None => None,
-    };
-    verdict(target, &format!("{host}:{port}"), ends, answer)
+    let question = Question::of(target.kind, target.seen)?;
+    let args = question.request(base?, target.seen)?;
+    let answer = performer.perform("http.request", &args, "", DEADLINE).await;
+    Some((question, answer))
 }
 
-async fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
+/// The proxy itself, where there is one.
+async fn proxy(config: &Config) -> Option<Finding> {
+    let (host, port) = config.proxy.as_ref()?.place()?;
+    let failed = match reach(&host, port).await {
+        Ok(_) => return Some(Finding::ok(AREA, "the proxy of [http] is reached")),
+        Err(Lost::Unknown(error) | Lost::Silent(error)) => error,
+    };
+    let message = format!("the proxy of [http] is not reached: {failed}");
+    let fix = "correct `proxy`; what is reached without it belongs into `no_proxy`";
+    Some(Finding::bad(AREA, message, fix))
+}
+
+/// Why nobody is reached.
+enum Lost {
+    /// The name leads nowhere.
+    Unknown(String),
+    /// Nobody listens.
+    Silent(String),
+}
+
+/// The first address of a host at which somebody listens: a name may have one that leads nowhere,
+/// and a request tries all of them, too.
+async fn reach(host: &str, port: u16) -> Result<SocketAddr, Lost> {
+    let addresses = resolve(host, port).await.map_err(Lost::Unknown)?;
+    listening(&addresses).await.map_err(Lost::Silent)
+}
+
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     let host = host.trim_matches(['[', ']']).to_owned();
     let found = tokio::time::timeout(DEADLINE, tokio::net::lookup_host((host, port))).await;
     let found = found.map_err(|_| "no answer in time".to_owned())?;
-    let mut found = found.map_err(|error| error.to_string())?;
-    found.next().ok_or_else(|| "it has no address".to_owned())
+    let found: Vec<SocketAddr> = found.map_err(|error| error.to_string())?.collect();
+    match found.is_empty() {
+        true => Err("it has no address".to_owned()),
+        false => Ok(found),
+    }
+}
+
+async fn listening(addresses: &[SocketAddr]) -> Result<SocketAddr, String> {
+    let each = addresses.iter().map(|address| {
+        Box::pin(async move {
+            let connected = tokio::net::TcpStream::connect(address).await;
+            connected
+                .map(|_| *address)
+                .map_err(|error| error.to_string())
+        })
+    });
+    match tokio::time::timeout(DEADLINE, select_ok(each)).await {
+        Ok(first) => first.map(|(address, _)| address),
+        Err(_) => Err(format!("no answer within {}", format_duration(DEADLINE))),
+    }
 }
 
 /// When the certificate ends.
 async fn certificate(host: &str, address: SocketAddr) -> Result<Option<Timestamp>, String> {
     let host = host.to_owned();
-    let looked = tokio::task::spawn_blocking(move || certificate_ends(&host, address, DEADLINE));
-    match looked.await {
-        Ok(ends) => ends.map(Some),
-        Err(error) => Err(error.to_string()),
+    let look = move || certificate_ends(&host, address, DEADLINE);
+    on_its_own_thread(look).await.map(Some)
+}
+
+/// Whether the certificate is believed.
+async fn believed(tls: TlsConfig, host: &str, address: SocketAddr) -> Result<(), String> {
+    let host = host.to_owned();
+    on_its_own_thread(move || certificate_believed(&tls, &host, address, DEADLINE)).await
+}
+
+/// Looks on a thread of its own. Who sends one byte at a time is not waited for.
+async fn on_its_own_thread<T: Send + 'static>(
+    look: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    match tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(look)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {}", format_duration(DEADLINE))),
     }
 }
 
@@ -245,4 +330,20 @@ fn verdict(
         "is reached (not asked anything)"
     };
     Finding::ok(AREA, format!("{title} {place} {how}{until}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_is_reached_where_one_of_its_addresses_is() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = listener.local_addr().unwrap();
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let nobody = closed.local_addr().unwrap();
+        drop(closed);
+        assert_eq!(listening(&[nobody, here]).await, Ok(here));
+        assert!(listening(&[nobody]).await.is_err());
+    }
 }

@@ -9,6 +9,7 @@ use crate::home::Home;
 use crate::output::{line, paint};
 use crate::replay::moment;
 use crate::{Ending, output};
+use porchlight_core::diagnostic::printable;
 use porchlight_core::{Pattern, Timestamp};
 use porchlight_journal::{
     ActionRecord, ActionStatus, AwayTarget, Filter, Order, ReadError, Reader, retry_actions,
@@ -152,7 +153,7 @@ fn waiting_lanes(reader: &Reader) -> Result<Vec<String>, ReadError> {
     }
     let lines = lanes.iter().filter_map(|(lane, waiting)| {
         let text = waiting.text()?;
-        Some(format!("lane {}  {text}", paint("1", lane)))
+        Some(format!("lane {}  {text}", paint("1", &printable(lane))))
     });
     Ok(lines.collect())
 }
@@ -172,11 +173,11 @@ impl Waiting<'_> {
             let failures = target.failures;
             (
                 since,
-                format!("{} ({failures} failures in a row)", target.why),
+                format!("{} ({failures} failures in a row)", printable(&target.why)),
             )
         });
         let tried = self.first.and_then(|first| {
-            let error = first.error.as_ref()?;
+            let error = printable(&first.error.as_ref()?.to_string());
             let behind = match self.count - 1 {
                 0 => String::new(),
                 more => format!("; {more} wait behind it"),
@@ -207,8 +208,11 @@ pub fn action_line(action: &ActionRecord) -> String {
         (None, None) => String::new(),
     };
     format!(
-        "{:>6}  run {}  {}  {status}  {detail}",
-        action.id, action.run, action.action.title
+        "{:>6}  run {}  {}  {status}  {}",
+        action.id,
+        action.run,
+        printable(&action.action.title),
+        printable(&detail)
     )
 }
 

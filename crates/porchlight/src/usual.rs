@@ -23,7 +23,7 @@ const ADDRESSES: &[(&str, &str, &str)] = &[
 ];
 
 /// The address of a target that names none; `seen` is what scripts see of it.
-pub(super) fn address(kind: &str, seen: &Map<String, Value>) -> Option<Url> {
+pub(crate) fn address(kind: &str, seen: &Map<String, Value>) -> Option<Url> {
     let text = |key: &str| seen.get(key).and_then(Value::as_str);
     let service = text("driver").or(text("service")).unwrap_or_default();
     let mut all = ADDRESSES.iter();
