@@ -8,8 +8,10 @@
 )]
 
 mod bodies;
+mod columns;
 mod common;
 mod downloads;
+mod endless;
 mod files_and_commands;
 mod hostile;
 mod hostile_mail;
