@@ -145,6 +145,10 @@ fn source_files_are_one_idea_each() {
         .flatten()
     {
         files.extend(rust_files(&entry.path().join("src")));
+        let tests = entry.path().join("tests");
+        if tests.is_dir() {
+            files.extend(rust_files(&tests));
+        }
     }
     assert!(files.len() > 100, "only {} files were found", files.len());
     let mut wrong = Vec::new();

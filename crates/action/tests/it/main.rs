@@ -7,9 +7,11 @@
     reason = "a test that cannot go on fails loudly"
 )]
 
+mod away;
 mod bodies;
 mod columns;
 mod common;
+mod counting;
 mod downloads;
 mod endless;
 mod files_and_commands;
