@@ -26,6 +26,7 @@ mod logins;
 mod mail;
 mod net;
 mod oauth;
+mod odd_broker;
 mod outbox;
 mod pieces;
 mod proxy;
