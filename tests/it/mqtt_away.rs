@@ -35,7 +35,7 @@ fn what_is_published_while_the_broker_is_away_arrives_in_order_once_it_is_back()
     for n in 1..=5 {
         house.post_ok(&format!("{{\"type\":\"opened\",\"n\":{n}}}"));
     }
-    house.wait_for_runs(6);
+    house.wait_for_runs(tries + 5);
     let open = house
         .actions()
         .iter()

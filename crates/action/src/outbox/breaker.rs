@@ -44,6 +44,10 @@ impl Default for BreakerPolicy {
 /// otherwise fill the memory.
 const MOST: usize = 1024;
 
+/// A lane that was not tried for so long may have nobody who speaks to it any more. Longer than any
+/// pause that is chosen here.
+const STALE: Duration = Duration::from_secs(600);
+
 /// A lane that is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenLane {
@@ -268,21 +272,32 @@ impl Breakers {
         open
     }
 
-    /// Where there are too many, one that still takes actions as ever is forgotten first.
+    /// Where there are too many, the one is forgotten first that was not tried for long, then the one
+    /// with the fewest failures: by age alone, each of two thousand dead lanes would be forgotten
+    /// before its second failure, and none be found away. Who is away and still tried is not
+    /// forgotten for one that has just failed: it would be told anew.
     fn insert(&mut self, lane: &str, breaker: Breaker) {
         if self.lanes.len() >= MOST && !self.lanes.contains_key(lane) {
+            let worth = |one: &Breaker| {
+                let fresh = one.last.elapsed() < STALE;
+                let failures = if one.matters() { 0 } else { one.failures };
+                (fresh, one.matters(), failures, one.last)
+            };
             let lanes = self.lanes.iter();
-            let least = lanes.min_by_key(|(_, one)| (one.matters(), one.last));
-            if let Some((name, one)) = least.map(|(name, one)| (name.clone(), *one)) {
-                self.lanes.remove(&name);
-                if one.matters() && !std::mem::replace(&mut self.crowded, true) {
-                    tracing::warn!(
-                        most = MOST,
-                        lane = name,
-                        "more targets are away than can be remembered; the one that was tried longest ago is forgotten, and found away anew when it is tried (said once)"
-                    );
-                }
+            let least = lanes.min_by_key(|(_, one)| worth(one));
+            let Some((name, one)) = least.map(|(name, one)| (name.clone(), *one)) else {
+                return;
+            };
+            if one.matters() && !std::mem::replace(&mut self.crowded, true) {
+                tracing::warn!(
+                    most = MOST,
+                    "more targets are away than can be remembered; the others are not left alone, and nobody is told of them (said once)"
+                );
             }
+            if worth(&breaker) < worth(&one) {
+                return;
+            }
+            self.lanes.remove(&name);
         }
         self.lanes.insert(lane.to_owned(), breaker);
     }

@@ -73,11 +73,22 @@ async fn a_lane_that_is_open_is_remembered_before_those_that_only_failed() {
     assert_eq!(breakers.lanes.len(), MOST);
     assert_eq!(breakers.failures("lamp"), 5);
     assert!(!breakers.crowded);
-    // Where all are open the one that was tried longest ago has to go.
-    for number in 0..MOST {
+    for number in 1..MOST {
         tokio::time::advance(Duration::from_millis(1)).await;
         open(&mut breakers, &format!("away{number}"), &policy);
     }
+    // Where all are open and tried, none is forgotten for another.
+    open(&mut breakers, "away0", &policy);
+    assert_eq!(
+        (breakers.failures("lamp"), breakers.failures("away0")),
+        (5, 0)
+    );
+    // One that nobody speaks to any more has to go.
+    tokio::time::advance(STALE).await;
+    for number in 1..MOST {
+        breakers.failed(&format!("away{number}"), Word::Away, &policy, NOON);
+    }
+    open(&mut breakers, "away0", &policy);
     assert_eq!(breakers.lanes.len(), MOST);
     assert_eq!(
         (breakers.failures("lamp"), breakers.failures("away0")),
@@ -107,4 +118,21 @@ async fn an_absence_counts_from_its_first_failure_by_the_clock_that_nobody_sets(
     };
     assert_eq!(back.back, Some(expected));
     assert_eq!(breakers.well("lamp", NOON), None, "it is told once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_more_lanes_than_are_remembered_most_are_found_away() {
+    let (mut breakers, policy) = (Breakers::default(), BreakerPolicy::default());
+    let mut told = 0;
+    for round in 0..10 {
+        for number in 0..2 * MOST {
+            // Not always in the same order, as with pauses that are shortened at random.
+            let lane = (number * (2 * round + 1)) % (2 * MOST);
+            tokio::time::advance(Duration::from_micros(100)).await;
+            let news = breakers.failed(&format!("lane{lane}"), Word::Away, &policy, NOON);
+            told += usize::from(news.away.is_some());
+        }
+    }
+    assert!(told > MOST / 2, "{told} are found away");
+    assert_eq!((breakers.lanes.len(), breakers.open().len()), (MOST, told));
 }
