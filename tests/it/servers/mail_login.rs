@@ -148,22 +148,22 @@ fn doctor_goes_as_far_as_the_sender_and_sends_nothing() {
             "",
         ),
         (
-            "[mail.wrong] localhost:14025: localhost: the password: 535",
+            "[mail.wrong] localhost:14025: the password: 535",
             "bad",
             "made for this alone",
         ),
         (
-            "[mail.stranger] localhost:14025: localhost: invalid peer certificate",
+            "[mail.stranger] localhost:14025: invalid peer certificate",
             "bad",
             "`trust`",
         ),
         (
-            "[mail.nobody] localhost:14025: localhost: the sender house@example.org: 530",
+            "[mail.nobody] localhost:14025: the sender house@example.org: 530",
             "bad",
             "`password`",
         ),
         (
-            "[mail.late] localhost:14026: localhost: does not offer STARTTLS",
+            "[mail.late] localhost:14026: does not offer STARTTLS",
             "bad",
             "implicit",
         ),

@@ -274,7 +274,12 @@ fn expired(last: Option<ActionError>, attempts: u32, failures: u32) -> ActionErr
         };
         return ActionError::never("expired", message);
     };
-    let message = format!("too late after {attempts} failed tries; the last: {last}");
+    // Tries that found nobody there are not counted while a lane is left alone.
+    let message = match attempts {
+        0 => format!("too late, and nobody was there: {last}"),
+        1 => format!("too late after a failed try: {last}"),
+        _ => format!("too late after {attempts} failed tries; the last: {last}"),
+    };
     let mut error = ActionError::never("expired", message);
     error.detail = last.detail;
     error

@@ -21,7 +21,8 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
 }
 
 async fn one(broker: Arc<Broker>) -> Finding {
-    let title = format!("[mqtt.{}] {}:{}", broker.name, broker.host, broker.port);
+    let place = format!("{}:{}", broker.host, broker.port);
+    let title = format!("[mqtt.{}] {place}", broker.name);
     let purpose = Purpose {
         role: "doctor",
         clean: true,
@@ -53,5 +54,8 @@ async fn one(broker: Arc<Broker>) -> Finding {
             "is the broker running, and is `url` its address? `ss -ltn` on its machine shows its port"
         }
     };
+    let trouble = trouble.to_string();
+    let without = trouble.strip_prefix(&format!("{place}: "));
+    let trouble = without.unwrap_or(&trouble);
     Finding::bad(AREA, format!("{title}: {trouble}"), fix)
 }

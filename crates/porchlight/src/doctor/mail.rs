@@ -39,10 +39,18 @@ async fn one((name, account): (&String, &MailConfig)) -> Finding {
         ),
         Err(error) => Finding::bad(
             AREA,
-            format!("{title}: {}", error.message),
+            format!("{title}: {}", words(account, &error)),
             fix(account, &error),
         ),
     }
+}
+
+/// What is wrong, without the name of the server before it.
+fn words<'a>(account: &MailConfig, error: &'a ActionError) -> &'a str {
+    let without = error.message.strip_prefix(&account.server);
+    let without = without.map(|rest| rest.trim_start_matches(&format!(":{}", account.port)));
+    let without = without.and_then(|rest| rest.strip_prefix(": "));
+    without.unwrap_or(&error.message)
 }
 
 /// What to do about the first step that failed.
